@@ -1,0 +1,1 @@
+"""Benchmarks: each row compares two ways of doing the same work side by side in one run."""

@@ -1,0 +1,159 @@
+"""Fixtures that several test folders share."""
+
+from __future__ import annotations
+
+import copy
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """Root of the repository."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of the real recordings, or a skip with the reason."""
+    path = Path(os.environ.get("XMODAL_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not path.is_dir():
+        pytest.skip(f"the real recordings are not in {path} (set XMODAL_DATA)")
+    return path
+
+
+TINY_ARCHITECTURE: dict[str, Any] = {
+    "dim": 32,
+    "encoders": "shared",
+    "tokens": "patch",
+    "attention_heads": 4,
+    "branches": {
+        "camera": {"kind": "image", "backbone": "test_efficientnet", "height": 64, "width": 64},
+        "gel": {
+            "kind": "gel",
+            "backbone": "test_vit",
+            "height": 48,
+            "width": 64,
+            "frames": 4,
+            "spacing_s": 0.1,
+        },
+        "imu": {"kind": "imu", "samples": 64, "rate_hz": 50.0, "width": 32, "depth": 1},
+    },
+    "streams": {
+        "camera": "camera",
+        "tactile_left": "gel",
+        "tactile_right": "gel",
+        "imu": "imu",
+    },
+    "heads": {
+        "material": {"classes": 3, "streams": ["camera"]},
+        "grasp": {"classes": 2, "streams": ["tactile_left", "tactile_right"]},
+        "activity": {"classes": 5, "streams": ["imu"]},
+    },
+}
+
+
+@pytest.fixture
+def tiny_architecture() -> dict[str, Any]:
+    """Architecture of `tiny_bundle`, a copy to change at will."""
+    return copy.deepcopy(TINY_ARCHITECTURE)
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a whole bundle with small random weights: heads material, grasp and activity."""
+    torch = pytest.importorskip("torch")
+    import numpy as np
+
+    from xmodal_ros.nn.network import build_network
+    from xmodal_ros.runtime.bundle import HeadCard, save_bundle
+    from xmodal_ros.runtime.ood import fit_statistics
+
+    torch.manual_seed(0)
+    network = build_network(TINY_ARCHITECTURE)
+    rng = np.random.default_rng(0)
+    heads = {
+        "material": HeadCard("material", ("wood", "metal", "fabric"), temperature=0.5),
+        "grasp": HeadCard("grasp", ("fail", "success"), threshold=0.45, abstain_below=0.3),
+        "activity": HeadCard("activity", ("seated", "standing_up", "walking", "turning", "still")),
+    }
+    statistics = {
+        name: fit_statistics(
+            rng.normal(size=(64, 32)).astype(np.float32),
+            np.arange(64) % len(card.labels),
+        )
+        for name, card in heads.items()
+    }
+    folder = tmp_path_factory.mktemp("bundles") / "tiny"
+    save_bundle(
+        folder,
+        name="tiny",
+        network=network,
+        architecture=TINY_ARCHITECTURE,
+        heads=heads,
+        licence="MIT",
+        card="# tiny\n\nRandom weights for tests.\n",
+        statistics=statistics,
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """3 s of camera, two gels and IMU from random numbers, with labels of two heads."""
+    import numpy as np
+
+    from xmodal_ros.data.recording import RecordingWriter
+
+    begin_ns, end_ns, rng = 1_700_000_000_000_000_000, 3_000_000_000, np.random.default_rng(0)
+
+    def header(time_ns: int) -> dict[str, Any]:
+        stamp_ns = begin_ns + time_ns
+        return {"stamp": {"sec": stamp_ns // 10**9, "nanosec": stamp_ns % 10**9}, "frame_id": "f"}
+
+    def image(time_ns: int) -> dict[str, Any]:
+        pixels = rng.integers(0, 255, 48 * 64 * 3, dtype=np.uint8)
+        size = {"height": 48, "width": 64, "step": 192, "encoding": "rgb8"}
+        return {"header": header(time_ns), **size, "data": pixels}
+
+    def imu(time_ns: int) -> dict[str, Any]:
+        force, rate = rng.normal(size=(2, 3)).tolist()
+        return {
+            "header": header(time_ns),
+            "linear_acceleration": dict(zip("xyz", force, strict=True)),
+            "angular_velocity": dict(zip("xyz", rate, strict=True)),
+        }
+
+    streams = [
+        ("/tactile_left/image_raw", "sensor_msgs/msg/Image", 40_000_000, 0, image),
+        ("/tactile_right/image_raw", "sensor_msgs/msg/Image", 40_000_000, 3_000_000, image),
+        ("/camera/image_raw", "sensor_msgs/msg/Image", 100_000_000, 11_000_000, image),
+        ("/imu/data_raw", "sensor_msgs/msg/Imu", 10_000_000, 1_000_000, imu),
+    ]
+    events = [
+        (time_ns, topic, kind, make(time_ns))
+        for topic, kind, period_ns, phase_ns, make in streams
+        for time_ns in range(phase_ns, end_ns, period_ns)
+    ]
+    for head, entries in {
+        "grasp": [(0.0, "fail"), (1.0, ""), (1.5, "success")],
+        "activity": [(0.0, "seated"), (1.2, "walking"), (2.4, "dancing")],
+    }.items():
+        for time_s, label in entries:
+            event = (
+                round(time_s * 1e9),
+                f"/labels/{head}",
+                "std_msgs/msg/String",
+                {"data": label},
+            )
+            events.append(event)
+    path = tmp_path_factory.mktemp("recordings") / "small"
+    with RecordingWriter(path, metadata={"source": "random numbers"}) as writer:
+        for time_ns, topic, kind, fields in sorted(events, key=lambda event: event[0]):
+            writer.write(topic, kind, begin_ns + time_ns, fields)
+    return path

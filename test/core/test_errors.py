@@ -1,0 +1,30 @@
+"""The text of user errors: where, what, what was expected and what to do."""
+
+from __future__ import annotations
+
+import pytest
+
+from xmodal_ros.core.errors import BundleError, DataError, DeviceError, SettingsError, UserError
+
+
+@pytest.mark.parametrize("kind", [SettingsError, DataError, BundleError, DeviceError])
+def test_all_are_user_errors(kind):
+    assert issubclass(kind, UserError)
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({}, "/gel: no stamp"),
+        ({"expected": "a stamp"}, "/gel: no stamp; expected a stamp"),
+        ({"do": "Set the clock."}, "/gel: no stamp. Set the clock."),
+        (
+            {"expected": "a stamp", "do": "Set the clock."},
+            "/gel: no stamp; expected a stamp. Set the clock.",
+        ),
+    ],
+)
+def test_the_text_leaves_out_what_is_not_said(more, text):
+    error = DataError("no stamp", where="/gel", **more)
+    assert str(error) == text
+    assert (error.what, error.where) == ("no stamp", "/gel")

@@ -1,0 +1,129 @@
+"""The launch files, run by the real launch_ros where a sourced workspace has it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+WHY = "launch_ros is not among the ROS wheels; it runs in a sourced ROS 2 workspace"
+pytest.importorskip("launch_ros", reason=WHY)
+
+import rclpy  # noqa: E402
+from ament_index_python.packages import (  # noqa: E402
+    PackageNotFoundError,
+    get_package_share_directory,
+)
+from launch import LaunchDescription, LaunchService  # noqa: E402
+from launch.actions import IncludeLaunchDescription  # noqa: E402
+from launch.launch_description_sources import AnyLaunchDescriptionSource  # noqa: E402
+from lifecycle_msgs.msg import State  # noqa: E402
+from lifecycle_msgs.srv import GetState  # noqa: E402
+from rcl_interfaces.srv import GetParameters  # noqa: E402
+
+try:
+    LAUNCH = Path(get_package_share_directory("xmodal_ros"), "launch")
+except PackageNotFoundError:
+    pytest.skip("xmodal_ros is not built in a sourced workspace", allow_module_level=True)
+
+TIMEOUT_S = 60.0
+
+
+@pytest.fixture(autouse=True)
+def domain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A graph of its own."""
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+
+
+@pytest.fixture
+def node(domain: None) -> Iterator[Any]:
+    """A node that asks the launched one."""
+    rclpy.init()
+    made = rclpy.create_node("asks")
+    yield made
+    made.destroy_node()
+    rclpy.shutdown()
+
+
+def _launched(name: str, arguments: dict[str, str], question: Callable[[], Any]) -> Any:
+    """Run a launch file until `question` is answered; its answer."""
+
+    async def scenario() -> Any:
+        service = LaunchService(noninteractive=True)
+        source = AnyLaunchDescriptionSource(str(LAUNCH / name))
+        included = IncludeLaunchDescription(source, launch_arguments=list(arguments.items()))
+        service.include_launch_description(LaunchDescription([included]))
+        running = asyncio.create_task(service.run_async())
+        try:
+            return await asyncio.wait_for(asyncio.to_thread(question), TIMEOUT_S)
+        finally:
+            if ending := service.shutdown():  # None where it has ended by itself
+                await ending
+            await running
+
+    return asyncio.run(scenario())
+
+
+def _ask(node: Any, kind: Any, service: str, request: Any) -> Any:
+    client = node.create_client(kind, service)
+    assert client.wait_for_service(TIMEOUT_S), f"{service} does not appear"
+    future = client.call_async(request)
+    rclpy.spin_until_future_complete(node, future, timeout_sec=TIMEOUT_S)
+    return future.result()
+
+
+@pytest.mark.parametrize("name", ["perception.launch.py", "perception.launch.xml"])
+def test_arguments_reach_the_node(name: str, node: Any) -> None:
+    wanted = ["inference.device", "streams", "camera.topic", "use_sim_time"]
+    request = GetParameters.Request(names=wanted)
+    answer = _launched(
+        name,
+        {
+            "autostart": "false",
+            "namespace": "arm",
+            "device": "cpu",
+            "settings": "gripper.yaml",
+            "use_sim_time": "true",
+        },
+        lambda: _ask(node, GetParameters, "/arm/perception/get_parameters", request),
+    )
+    device, streams, topic, sim = answer.values
+    assert device.string_value == "cpu"
+    assert list(streams.string_array_value) == ["tactile_left", "tactile_right", "camera"]
+    assert topic.string_value == "wrist_camera/image_raw"
+    assert sim.bool_value
+
+
+def test_without_autostart_the_node_waits(node: Any) -> None:
+    answer = _launched(
+        "perception.launch.py",
+        {"autostart": "false"},
+        lambda: _ask(node, GetState, "/perception/get_state", GetState.Request()),
+    )
+    assert answer.current_state.id == State.PRIMARY_STATE_UNCONFIGURED
+
+
+def test_autostart_activates_and_topics_are_remapped(node: Any) -> None:
+    def subscribed() -> bool:
+        end = time.monotonic() + TIMEOUT_S
+        while not node.count_subscribers("/wrist/image") and time.monotonic() < end:
+            rclpy.spin_once(node, timeout_sec=0.1)
+        return node.count_subscribers("/wrist/image") > 0
+
+    assert _launched("perception.launch.py", {"camera": "/wrist/image"}, subscribed)
+
+
+@pytest.mark.parametrize("name", ["perception.launch.py", "replay.launch.py"])
+def test_every_argument_is_described(name: str) -> None:
+    description = AnyLaunchDescriptionSource(str(LAUNCH / name)).get_launch_description(
+        LaunchService(noninteractive=True).context
+    )
+    arguments = description.get_launch_arguments()
+    assert arguments
+    assert all(a.description for a in arguments)

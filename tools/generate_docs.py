@@ -1,0 +1,146 @@
+"""Write tables of parameters and messages, and the examples, into the documents.
+
+python tools/generate_docs.py            rewrite README.md and docs/
+python tools/generate_docs.py --check    exit 1 if a document is not up to date
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # runs from a checkout that is not installed
+
+from xmodal_ros.core.declare import Described, describe  # noqa: E402
+from xmodal_ros.core.settings import (  # noqa: E402
+    InferenceSettings,
+    OutputSettings,
+    StreamSettings,
+    SyncSettings,
+)
+
+DOCUMENTS = ("README.md", "docs/api.md", "docs/messages.md")
+MARKED = re.compile(r"(<!-- generated: (?P<table>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+FIELD = re.compile(
+    r"^(?P<type>[\w/\[\]]+)\s+(?P<name>\w+)(?:=(?P<value>\d+))?\s*(?:#\s*(?P<doc>.*))?$"
+)
+
+
+def parameters() -> str:
+    """One row per setting: name, default, range, whether a running node applies it, meaning."""
+    rows = ["| parameter | default | range | live | meaning |", "|---|---|---|---|---|"]
+    for row in _settings():
+        live = "" if row.read_only else "yes"
+        cells = [f"`{row.name}`", _code(row.default), _range(row), live, row.doc]
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def messages() -> str:
+    """One row per message and action: its purpose, from the first comment."""
+    rows = [f"| [`{p.stem}`]({_source(p)}) | {_purpose(p)} |" for p in _interfaces()]
+    return "\n".join(["| interface | what it says |", "|---|---|", *rows])
+
+
+def fields() -> str:
+    """A table of fields for each message and action."""
+    parts = []
+    for path in _interfaces():
+        lines = path.read_text(encoding="utf-8").splitlines()
+        rows = ["| field | type | meaning |", "|---|---|---|"]
+        names = iter(("goal", "result", "feedback"))
+        if path.suffix == ".action":
+            rows.append(f"| **{next(names)}** | | |")
+        for line in lines[1:]:
+            if line == "---":
+                rows.append(f"| **{next(names)}** | | |")
+            elif match := FIELD.match(line):
+                value = f" = {match['value']}" if match["value"] else ""
+                doc = (match["doc"] or "").replace("|", "\\|")
+                rows.append(f"| `{match['name']}`{value} | `{match['type']}` | {doc} |")
+        parts.append(f"## {path.stem}\n\n{_purpose(path)}\n\n" + "\n".join(rows))
+    return "\n\n".join(parts)
+
+
+def example(path: Path) -> str:
+    """The source of an example."""
+    return f"```python\n{path.read_text(encoding='utf-8')}```"
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "parameters": parameters,
+    "messages": messages,
+    "fields": fields,
+}
+for _example in sorted((ROOT / "examples").glob("*.py")):
+    TABLES[f"example-{_example.stem}"] = functools.partial(example, _example)
+
+
+def generated(text: str) -> str:
+    """`text` with every marked table made anew."""
+    return MARKED.sub(lambda m: f"{m[1]}{TABLES[m['table']]()}\n{m[3]}", text)
+
+
+def main(arguments: list[str]) -> int:
+    """Rewrite the documents, or with `--check` only compare."""
+    stale = []
+    for name in DOCUMENTS:
+        path = ROOT / name
+        text = path.read_text(encoding="utf-8")
+        if generated(text) != text:
+            stale.append(name)
+            if arguments != ["--check"]:
+                path.write_text(generated(text), encoding="utf-8")
+    if stale and arguments == ["--check"]:
+        print(f"not up to date: {', '.join(stale)}; run python tools/generate_docs.py")
+        return 1
+    return 0
+
+
+def _settings() -> Iterator[Described]:
+    for row in describe(StreamSettings, "<stream>."):
+        if row.name != "<stream>.name":
+            yield row
+    yield from describe(SyncSettings, "sync.")
+    yield from describe(InferenceSettings, "inference.")
+    yield from describe(OutputSettings, "output.")
+
+
+def _interfaces() -> list[Path]:
+    folder = ROOT / "xmodal_msgs"
+    return [
+        p for kind in ("msg", "srv", "action") for p in sorted((folder / kind).glob(f"*.{kind}"))
+    ]
+
+
+def _source(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def _purpose(path: Path) -> str:
+    return path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
+
+
+def _code(value: object) -> str:
+    return f"`{value}`" if value != "" else "empty"
+
+
+def _range(row: Described) -> str:
+    if row.choices:
+        return ", ".join(f"`{choice}`" if choice else "empty" for choice in row.choices)
+    if row.low is None:
+        return row.unit
+    unit = f" {row.unit}" if row.unit else ""
+    return (
+        f"{row.low:g} to {row.high:g}{unit}"
+        if row.high is not None
+        else f"at least {row.low:g}{unit}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

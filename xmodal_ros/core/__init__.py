@@ -1,0 +1,1 @@
+"""Types, synchronizer, windows, settings and health: numpy and the standard library only."""

@@ -1,0 +1,1 @@
+"""Message decoding, recordings, data sets, splits. Never loads torch or rclpy."""

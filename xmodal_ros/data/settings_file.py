@@ -1,0 +1,79 @@
+"""Settings from a YAML file, a ROS parameter file among them, and `name=value` overrides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from xmodal_ros.core.errors import SettingsError
+from xmodal_ros.core.settings import DEFAULT_STREAMS, Settings
+
+PARAMETERS = "ros__parameters"
+NOT_OURS = ("use_sim_time", "qos_overrides", "start_type_description_service")
+"""Parameters of any node; nothing to an offline run."""
+
+
+def load_settings(path: Path | None, overrides: Sequence[str] = ()) -> Settings:
+    """Settings from a file, then `sync.timeout_s=0.2` or `streams.camera.topic=/name` on top.
+
+    Args:
+        path: YAML in the nested form of `Settings.from_mapping`, or a ROS parameter file; None
+            for defaults.
+        overrides: One setting each. Naming a stream's setting keeps the other streams.
+
+    Raises:
+        SettingsError: the file cannot be read, or a setting is unknown or out of range.
+    """
+    settings = Settings.from_mapping(_read(path) if path else {})
+    if not overrides:
+        return settings
+    complete = settings.to_mapping()
+    for override in overrides:
+        name, equals, text = override.partition("=")
+        *groups, last = name.split(".")
+        place: Any = complete
+        for group in groups:
+            place = place.setdefault(group, {}) if isinstance(place, dict) else None
+        if not equals or not groups or not isinstance(place, dict):
+            raise SettingsError(f"got '{override}'", where="--set", expected="group.name=value")
+        place[last] = _value(text)
+    return Settings.from_mapping(complete)
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingsError(f"cannot be read ({error})", where=str(path)) from error
+    if not isinstance(values, dict):
+        raise SettingsError("is no mapping", where=str(path), expected="sync: {...} and the like")
+    nodes = [v[PARAMETERS] for v in values.values() if isinstance(v, dict) and PARAMETERS in v]
+    if len(nodes) > 1:
+        raise SettingsError("is for several nodes", where=str(path), expected="parameters of one")
+    return _nested(nodes[0] or {}) if nodes else values
+
+
+def _nested(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters, with dots or nested, in the form of `Settings.from_mapping`."""
+    groups: dict[str, Any] = {}
+    for name, value in parameters.items():
+        group, dot, setting = name.partition(".")
+        if dot:
+            groups.setdefault(group, {})[setting] = value
+        elif isinstance(value, dict):
+            groups.setdefault(group, {}).update(value)
+        elif name not in (*NOT_OURS, "streams"):
+            groups[name] = value
+    names = parameters.get("streams", [stream.name for stream in DEFAULT_STREAMS])
+    streams = {name: groups.pop(name, {}) for name in names}
+    return {"streams": streams} | {n: v for n, v in groups.items() if n not in NOT_OURS}
+
+
+def _value(text: str) -> Any:
+    try:
+        return yaml.safe_load(text) if text else ""
+    except yaml.YAMLError:
+        return text

@@ -1,0 +1,218 @@
+"""The steps of the demonstration, and what must hold for it to succeed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from rich.console import Console
+
+from xmodal_ros.core.errors import UserError
+from xmodal_ros.core.settings import Settings
+from xmodal_ros.data.recording import Recording
+from xmodal_ros.data.replay import find_topics
+from xmodal_ros.data.stitch import record_demo
+from xmodal_ros.demo.processes import Children
+from xmodal_ros.demo.view import live
+from xmodal_ros.demo.watch import NODE, Watcher
+from xmodal_ros.eval import evaluate, show
+from xmodal_ros.eval.parity import Parity, compare, read_answers
+from xmodal_ros.eval.summary import percentiles
+
+START_TIMEOUT_S = 90.0
+"""For loading and warming the model on a busy machine."""
+SETTLE_S = 1.0
+"""Silence after the last message that ends a run."""
+REFRESH_S = 0.2
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+
+
+class DemoError(UserError):
+    """The demonstration did not show what it has to."""
+
+
+def run(out: Path, recording: Path | None, data: Path | None, bundle: str) -> None:
+    """Run the demonstration; see the package.
+
+    Args:
+        out: Folder for results; earlier ones are replaced.
+        recording: Recording to play; None to make the demonstration recording.
+        data: Folder of the real recordings it is made from; None without them.
+        bundle: Folder of the model bundle; empty for the one that is installed.
+
+    Raises:
+        DemoError: a process failed, a head gave no prediction, or live and offline differ.
+        UserError: the recording or the bundle cannot be used.
+    """
+    console = Console()
+    signal.signal(signal.SIGTERM, _interrupt)
+    recording = recording or _make_recording(out, data, console)
+    settings = Settings.from_mapping({"inference": {"bundle": bundle}})
+    environment = _environment()
+    os.environ.update(environment)
+    rclpy.init(args=[], signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
+    try:
+        with Children(out / "logs", environment) as children:
+            console.rule("1 of 3: the live node, in real time")
+            watcher = _play(children, console, recording, bundle, out / "live", lock_step=False)
+            console.rule("2 of 3: the same recording offline, without ROS")
+            with show.progress_bar(console, recording.name) as listener:
+                evaluation = evaluate.predict(recording, out, settings, listener)
+            console.rule("3 of 3: the live node again, in lock-step, to compare bit by bit")
+            _play(children, console, recording, bundle, out / "lock_step", lock_step=True)
+    finally:
+        rclpy.shutdown()
+    offline = read_answers(out / evaluate.PREDICTIONS)
+    parity = {
+        "real time": compare(read_answers(out / "live"), offline),
+        "lock-step": compare(read_answers(out / "lock_step"), offline),
+    }
+    latencies_ns = [ns for head in watcher.heads.values() for ns in head.latencies_ns]
+    facts = {
+        "parity": {name: asdict(p) for name, p in parity.items()},
+        "dropped_sets": watcher.dropped,
+        "latency_ms": percentiles(latencies_ns),
+    }
+    summary = evaluate.write_results(evaluation, out, facts)
+    _tell(console, out, summary, parity)
+    _judge(out, parity, summary, watcher)
+
+
+def _make_recording(out: Path, data: Path | None, console: Console) -> Path:
+    path = out / "recording"
+    shutil.rmtree(path, ignore_errors=True)
+    out.mkdir(parents=True, exist_ok=True)
+    with console.status("building the recording"):
+        record_demo(path, data)
+    with Recording(path) as source:
+        for name, text in source.metadata.items():
+            console.print(f"{name}: {text}", markup=False)
+    return path
+
+
+def _environment() -> dict[str, str]:
+    """A graph of our own on this machine, and room for large messages."""
+    profile = str(CONFIG / "fastdds.xml")
+    return {
+        "ROS_DOMAIN_ID": str(20 + os.getpid() % 80),  # 0 to 101 are safe, low ones are in use
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+        "FASTRTPS_DEFAULT_PROFILES_FILE": profile,
+        "FASTDDS_DEFAULT_PROFILES_FILE": profile,
+    }
+
+
+def _play(
+    children: Children, console: Console, recording: Path, bundle: str, out: Path, lock_step: bool
+) -> Watcher:
+    """Start the node, play the recording, and keep what it answers."""
+    shutil.rmtree(out, ignore_errors=True)
+    with Recording(recording) as source:
+        tracks, start_ns = evaluate.read_labels(source), source.start_ns
+    node, play = f"node_{out.name}", f"play_{out.name}"
+    parameters = {
+        "use_sim_time": "true",
+        "inference.bundle": f"'{bundle}'",
+        "output.lock_step": str(lock_step).lower(),
+    }
+    assigned = [part for name, value in parameters.items() for part in ("-p", f"{name}:={value}")]
+    with Watcher(out) as watcher:
+        children.start(node, "node", "--ros-args", *assigned)
+        with console.status("loading the model"):
+            _until_ready(children, node, watcher)
+        model = watcher.model
+        console.print(f"{model.model_id} on {model.backend} {model.device} {model.precision}")
+        options = ["--lock-step"] if lock_step else _waiting_for(recording, watcher)
+        timeout = f"--timeout={START_TIMEOUT_S}"
+        children.start(play, "play", str(recording), timeout, *options)
+        with live(console, watcher, tracks, start_ns) as refresh:
+            while children.exit_code(play) is None:
+                watcher.listen(REFRESH_S)
+                refresh()
+                _check_running(children, node)
+            heard = -1
+            while heard != watcher.count:  # until what is on its way has come
+                heard = watcher.count
+                watcher.listen(SETTLE_S)
+                refresh()
+        if children.exit_code(play):
+            raise DemoError("playing failed", where=str(recording), do=children.tail(play))
+        children.stop(node)
+        return watcher
+
+
+def _waiting_for(recording: Path, watcher: Watcher) -> list[str]:
+    """Options that start the player when the node hears every topic it reads."""
+    streams = [stream.stream for stream in watcher.model.inputs]
+    with Recording(recording) as source:
+        topics = find_topics(source, Settings().reading(streams))
+    return [part for topic in topics.values() for part in ("--wait-for", topic)]
+
+
+def _until_ready(children: Children, node: str, watcher: Watcher) -> None:
+    end = time.monotonic() + START_TIMEOUT_S
+    while watcher.model is None:
+        _check_running(children, node)
+        if time.monotonic() > end:
+            text = f"did not get ready within {START_TIMEOUT_S:.0f} s"
+            raise DemoError(text, where=NODE, do=children.tail(node))
+        watcher.listen(REFRESH_S)
+
+
+def _check_running(children: Children, node: str) -> None:
+    if children.exit_code(node) is not None:
+        raise DemoError("the node ended", where=NODE, do=children.tail(node))
+
+
+def _tell(
+    console: Console, out: Path, summary: Mapping[str, Any], parity: Mapping[str, Parity]
+) -> None:
+    console.print(show.table(summary))
+    for line in show.lines(summary):
+        console.print(line)
+    for name, p in parity.items():
+        console.print(
+            f"{name}: {p.first} answers live, {p.second} offline, {p.common} of the same stamp, "
+            f"{p.equal} of them bit-equal",
+            soft_wrap=True,
+        )
+    latency, dropped = summary["live"]["latency_ms"], summary["live"]["dropped_sets"]
+    if latency:
+        console.print(
+            f"live latency: p50 {latency['p50']:.1f} ms, p99 {latency['p99']:.1f} ms; "
+            f"{dropped} sets dropped because a newer one was there",
+            soft_wrap=True,
+        )
+    for name in (evaluate.REPORT, evaluate.SUMMARY, evaluate.PREDICTIONS, "live", "lock_step"):
+        console.print(f"  [bold]{out / name}[/]", soft_wrap=True)
+
+
+def _judge(
+    out: Path, parity: Mapping[str, Parity], summary: Mapping[str, Any], watcher: Watcher
+) -> None:
+    """Refuse a demonstration in which something is missing."""
+    wrong = [f"head '{n}' gave nothing live" for n, h in watcher.heads.items() if not h.count]
+    wrong += [
+        f"head '{n}' gave nothing offline" for n in watcher.heads if n not in summary["heads"]
+    ]
+    if not parity["lock-step"].complete:
+        wrong.append("in lock-step, live and offline predictions are not the same")
+    if not parity["real time"].common:
+        wrong.append("in real time, no live prediction has the stamp of an offline one")
+    wrong += [
+        f"{name} is missing"
+        for name in (evaluate.REPORT, evaluate.SUMMARY)
+        if not (out / name).is_file()
+    ]
+    if wrong:
+        raise DemoError("; ".join(wrong), where=str(out), do="The logs are in logs/")
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,216 @@
+"""The network: branches, conditioning and heads, as one forward and as inference stages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from xmodal_ros.core.errors import SettingsError
+from xmodal_ros.nn.architecture import (
+    Architecture,
+    BranchSettings,
+    GelSettings,
+    HeadSettings,
+    Trunk,
+    located,
+)
+from xmodal_ros.nn.branch import Branch
+from xmodal_ros.nn.cec import CEC
+
+Encoded = tuple[Tensor, Tensor]
+"""Tokens (batch, [steps,] tokens, dim) and embedding (batch, [steps,] dim) of one stream."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a training forward gives."""
+
+    logits: dict[str, Tensor]
+    """By head. Shape: (batch, classes)."""
+    features: dict[str, Tensor]
+    """By head, what its classifier reads. Shape: (batch, dim)."""
+    embeddings: dict[str, Tensor]
+    """By stream, unit length. Shape: (batch, dim)."""
+
+
+class Head(nn.Module):
+    """Conditioning and classifier over the streams of one head; it never sees any other stream."""
+
+    def __init__(self, settings: HeadSettings, trunk: Trunk) -> None:
+        super().__init__()
+        self.pooled = trunk.tokens == "pooled"
+        self.cec = CEC(trunk.dim, trunk.attention_heads) if trunk.fusion == "cec" else None
+        self.norm = nn.LayerNorm(trunk.dim) if trunk.fusion == "mean" else nn.Identity()
+        self.dropout = nn.Dropout(trunk.dropout)
+        self.classifier = nn.Linear(trunk.dim, settings.classes)
+
+    def forward(self, streams: list[Encoded], present: Tensor) -> tuple[Tensor, Tensor]:
+        """Classify.
+
+        Args:
+            streams: Per stream tokens (batch, tokens, dim) and embedding (batch, dim).
+            present: 1 where a stream is there, else 0. Shape: (batch, streams), float.
+
+        Returns:
+            Logits, shape: (batch, classes), and the feature they come from, shape: (batch, dim).
+        """
+        keys = torch.cat([tokens for tokens, _ in streams], dim=1)  # (B, K, d)
+        mask = torch.cat(
+            [present[:, i : i + 1].expand(-1, t.shape[1]) for i, (t, _) in enumerate(streams)], 1
+        )
+        pooled = _masked_mean(keys, mask)
+        if self.cec is None:
+            feature = self.norm(pooled)
+        else:
+            if self.pooled:
+                keys, mask = pooled[:, None], torch.ones_like(mask[:, :1])
+            queries = torch.stack([embedding for _, embedding in streams], dim=1)  # (B, S, d)
+            # Unit length becomes unit variance, the scale of what LayerNorm and attention expect.
+            queries = queries * queries.shape[2] ** 0.5
+            feature = _masked_mean(self.cec(queries, keys, mask), present)
+        return self.classifier(self.dropout(feature)), feature
+
+
+class Network(nn.Module):
+    """All branches and heads of an architecture.
+
+    Raises:
+        SettingsError: timm does not know a backbone, or it has no such feature map.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        trunk = architecture.trunk
+        branches = {n: _branch(n, s, trunk) for n, s in architecture.branches.items()}
+        heads = {n: Head(s, trunk) for n, s in architecture.heads.items()}
+        self.branches = cast(Mapping[str, Branch], nn.ModuleDict(branches))
+        self.heads = cast(Mapping[str, Head], nn.ModuleDict(heads))
+
+    def branch(self, stream: str) -> Branch:
+        """The branch that reads a stream."""
+        return self.branches[self.architecture.streams[stream]]
+
+    def forward(
+        self, batch: Mapping[str, Tensor], present: Mapping[str, Tensor] | None = None
+    ) -> Output:
+        """Predict a batch; streams that are not in it are absent.
+
+        Args:
+            batch: Per stream: images (batch, height, width, 3) uint8, clips (batch, frames,
+                height, width, 3) uint8, windows (batch, samples, 6). Of a gel with `difference:
+                reference` also `<stream>/reference`, (batch, height, width, 3), and
+                `<stream>/known`, (batch,).
+            present: Per stream 1 where it is there, else 0; streams not named are. Shape:
+                (batch,), float.
+        """
+        streams = [s for s in self.architecture.streams if s in batch]
+        return self.forward_features({s: self.features(s, batch) for s in streams}, present)
+
+    def features(self, stream: str, batch: Mapping[str, Tensor]) -> Encoded:
+        """What the encoders of a stream give, before anything that learns beside a frozen encoder.
+
+        Returns:
+            Tokens (batch, [steps,] tokens, width) and embedding (batch, [steps,] dim).
+        """
+        branch, data = self.branch(stream), batch[stream]
+        settings = branch.settings
+        if not isinstance(settings, GelSettings):
+            return branch.features(data)
+        inputs = [data]
+        if settings.difference == "previous":
+            inputs = [data[:, 1:], data[:, :-1]]
+        elif settings.difference == "reference":
+            known = batch[f"{stream}/known"][:, None].expand(data.shape[:2])
+            inputs += [batch[f"{stream}/reference"][:, None].expand_as(data), known]
+        # (B, T, H, W, 3) -> (B * T, H, W, 3)
+        tokens, embedding = branch.features(*(x.flatten(0, 1) for x in inputs))
+        sizes = (len(data), settings.steps)
+        return tokens.unflatten(0, sizes), embedding.unflatten(0, sizes)
+
+    def forward_features(
+        self, features: Mapping[str, Encoded], present: Mapping[str, Tensor] | None = None
+    ) -> Output:
+        """Predict from what `features` gave; heads without any of their streams are left out."""
+        output = Output({}, {}, {})
+        encoded: dict[str, Encoded] = {}
+        for stream, (tokens, embedding) in features.items():
+            branch = self.branch(stream)
+            encoded[stream] = branch.combine(branch.adapt(tokens), embedding)
+            output.embeddings[stream] = encoded[stream][1]
+        for name, settings in self.architecture.heads.items():
+            streams = [s for s in settings.streams if s in encoded]
+            if streams:
+                first = encoded[streams[0]][1]
+                masks = [(present or {}).get(s, first.new_ones(len(first))) for s in streams]
+                output.logits[name], output.features[name] = self.heads[name](
+                    [encoded[s] for s in streams], torch.stack(masks, dim=1)
+                )
+        return output
+
+
+class FuseStage(nn.Module):
+    """The inference stage of one head: from its streams' encoded inputs to logits."""
+
+    def __init__(self, network: Network, head: str) -> None:
+        super().__init__()
+        self.streams = network.architecture.heads[head].streams
+        self.head = network.heads[head]
+        names = dict.fromkeys(network.architecture.streams[s] for s in self.streams)
+        branches = nn.ModuleDict({n: network.branches[n] for n in names})
+        self.branches = cast(Mapping[str, Branch], branches)
+        self.names = [network.architecture.streams[s] for s in self.streams]
+
+    def forward(self, present: Tensor, *encoded: Tensor) -> tuple[Tensor, Tensor]:
+        """Classify.
+
+        Args:
+            present: Shape: (1, streams), float.
+            encoded: Tokens and embedding of each stream in turn; anything finite for an absent
+                one.
+
+        Returns:
+            Logits, shape: (1, classes), and feature, shape: (1, dim).
+        """
+        pairs = zip(self.names, encoded[::2], encoded[1::2], strict=True)
+        return self.head([self.branches[n].combine(t, e) for n, t, e in pairs], present)
+
+    def example(self) -> tuple[Tensor, ...]:
+        """Inputs of `forward`, for tracing."""
+        inputs: list[Tensor] = [torch.ones(1, len(self.streams))]
+        for name in self.names:
+            branch = self.branches[name]
+            with torch.no_grad():
+                tensors = branch(*branch.example())
+            if isinstance(branch.settings, GelSettings):
+                steps = branch.settings.steps
+                tensors = [x[:, None].repeat_interleave(steps, dim=1) for x in tensors]
+            inputs += tensors
+        return tuple(inputs)
+
+
+def build_network(architecture: Mapping[str, Any]) -> Network:
+    """Build a network with random weights from its plain description.
+
+    Raises:
+        SettingsError: what is wrong in the description, and where.
+    """
+    return Network(Architecture.from_mapping(architecture))
+
+
+def _branch(name: str, settings: BranchSettings, trunk: Trunk) -> Branch:
+    try:
+        return Branch(settings, trunk)
+    except SettingsError as error:
+        raise located(error, f"architecture.branches.{name}") from None
+
+
+def _masked_mean(x: Tensor, mask: Tensor) -> Tensor:
+    """Mean over axis 1 of what the mask keeps. Shapes: (B, N, d), (B, N) -> (B, d)."""
+    # `where` and not a product: what an absent stream holds must not matter, whatever it is.
+    kept = torch.where(mask[:, :, None] > 0, x, torch.zeros_like(x))
+    return kept.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)

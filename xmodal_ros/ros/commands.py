@@ -1,0 +1,81 @@
+"""`xmodal node` and `xmodal play`: the commands that join a ROS 2 graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ROS_ARGUMENTS = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    app.command(context_settings=ROS_ARGUMENTS)(node)
+    app.command()(play)
+
+
+def node(
+    context: typer.Context,
+    settings: Annotated[
+        Path | None, typer.Option("--settings", help="YAML file with the settings that differ.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="One setting, as for `xmodal eval`."),
+    ] = None,
+) -> None:
+    """Run the live node: subscribe, predict, publish. What follows `--ros-args` goes to ROS."""
+    from xmodal_ros.data.settings_file import load_settings
+
+    chosen = settings or overrides
+    values = load_settings(settings, overrides or []).to_mapping() if chosen else {}
+
+    from xmodal_ros.ros import spin
+    from xmodal_ros.ros.node import make
+
+    raise typer.Exit(spin.run(lambda: make(values), context.args, autostart=True))
+
+
+def play(
+    recording: Annotated[Path, typer.Argument(help="rosbag2 folder, .mcap or .db3 file")],
+    rate: Annotated[float, typer.Option(min=0.01, help="recorded seconds per second")] = 1.0,
+    loop: Annotated[bool, typer.Option(help="start again at the end")] = False,
+    lock_step: Annotated[
+        bool, typer.Option(help="wait for the node to be done with each message")
+    ] = False,
+    clock: Annotated[bool, typer.Option(help="publish the recording's time on /clock")] = True,
+    topic: Annotated[
+        list[str] | None, typer.Option(help="publish this topic only; can be repeated")
+    ] = None,
+    start: Annotated[float, typer.Option(min=0.0, help="skip this much [s]")] = 0.0,
+    duration: Annotated[float, typer.Option(min=0.0, help="stop after this much [s]")] = float(
+        "inf"
+    ),
+    node: Annotated[str, typer.Option(help="node to be in lock-step with")] = "/perception",
+    wait_for: Annotated[
+        list[str] | None,
+        typer.Option(help="start when this topic has a subscriber; can be repeated"),
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, help="longest wait for a subscriber or the node [s]")
+    ] = 10.0,
+) -> None:
+    """Publish a recording into the ROS graph. Nodes that hear it need `use_sim_time`."""
+    from xmodal_ros.ros.play import PlayOptions
+    from xmodal_ros.ros.play_with_bar import play_recording
+
+    options = PlayOptions(
+        rate=rate,
+        loop=loop,
+        lock_step=lock_step,
+        clock=clock,
+        topics=tuple(topic or ()),
+        start_s=start,
+        duration_s=duration,
+        node=node,
+        wait_for=tuple(wait_for or ()),
+        timeout_s=timeout,
+    )
+    play_recording(recording, options)

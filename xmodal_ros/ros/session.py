@@ -1,0 +1,141 @@
+"""What an active node does: hear the streams, form sets, predict and publish."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+from rclpy.clock import Clock, JumpThreshold
+from rclpy.clock_type import ClockType
+from rclpy.duration import Duration
+from rclpy.lifecycle import LifecycleNode
+from std_srvs.srv import Trigger
+
+from xmodal_msgs.msg import StreamAck
+from xmodal_ros.core.errors import DataError, UserError
+from xmodal_ros.core.settings import OutputSettings, Settings
+from xmodal_ros.core.types import Prediction
+from xmodal_ros.ros.inputs import Input
+from xmodal_ros.ros.model import Model
+from xmodal_ros.ros.outputs import Outputs
+from xmodal_ros.ros.pipeline import Pipeline
+
+POLL_PERIOD_S = 0.01
+"""How late a set may leave after its deadline."""
+LOG_PERIOD_S = 5.0
+ACK_DEPTH = 100
+NO_CLOCK = "use_sim_time is set and no /clock has come"
+
+
+class Session:
+    """From activate to deactivate; begins with empty buffers and counters.
+
+    Args:
+        node: The node, whose thread runs every callback here.
+        settings: Its settings.
+        model: What predicts.
+        outputs: Where predictions go.
+
+    Raises:
+        SettingsError: a window does not fit a stream, or a message type its modality.
+    """
+
+    def __init__(
+        self, node: LifecycleNode, settings: Settings, model: Model, outputs: Outputs
+    ) -> None:
+        self._node, self._outputs, self._clock = node, outputs, node.get_clock()
+        self.pipeline = Pipeline(
+            settings,
+            model.windows,
+            model.predictor,
+            self._publish,
+            self._failed,
+            self._refused,
+        )
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._timer = node.create_timer(POLL_PERIOD_S, self._poll, clock=steady)
+        self._services = [
+            node.create_service(Trigger, "~/capture_reference", self._capture_reference)
+        ]
+        back = Duration(seconds=-settings.sync.jump_back_s)
+        self._jump = self._clock.create_jump_callback(
+            JumpThreshold(min_forward=None, min_backward=back), post_callback=self._on_jump
+        )
+        self._ack = None
+        if settings.output.lock_step:
+            self._ack = node.create_publisher(StreamAck, "~/ack", ACK_DEPTH)
+            self._services.append(node.create_service(Trigger, "~/flush", self._flush))
+        self._loggers = {s.name: node.get_logger().get_child(s.name) for s in settings.streams}
+        self.inputs = {s.name: Input(node, s, self._receive) for s in settings.streams}
+
+    def apply(self, output: OutputSettings) -> None:
+        """Apply what can change while the node runs."""
+        self.pipeline.output = output
+
+    def close(self) -> None:
+        """Unsubscribe, finish the prediction at work, and remove everything from the node."""
+        for source in self.inputs.values():
+            source.close()
+        self._jump.unregister()
+        self._node.destroy_timer(self._timer)
+        for service in self._services:
+            self._node.destroy_service(service)
+        self.pipeline.close()
+        if self._ack:
+            self._node.destroy_publisher(self._ack)
+
+    def _receive(self, source: Input, message: Any) -> None:
+        name, now_ns = source.stream.name, self._clock.now().nanoseconds
+        if not now_ns and not self._ack:
+            self.pipeline.health.streams[name].refused[NO_CLOCK] += 1
+            return
+        outcome = self.pipeline.push(name, message, now_ns)
+        if self._ack:
+            self._ack.publish(
+                StreamAck(
+                    topic=source.topic,
+                    stamp=message.header.stamp,
+                    observations=outcome.sets,
+                    predictions=outcome.predictions,
+                )
+            )
+
+    def _refused(self, stream: str, error: DataError) -> None:
+        self.inputs[stream].error = str(error)
+        self._loggers[stream].warning(str(error), throttle_duration_sec=LOG_PERIOD_S)
+
+    def _publish(self, prediction: Prediction, sync_ns: int) -> None:
+        self._outputs.publish(prediction, sync_ns, self.pipeline.output.embeddings)
+
+    def _failed(self, error: Exception) -> None:
+        known = isinstance(error, UserError)
+        text = str(error) if known else "".join(traceback.format_exception(error))
+        self._node.get_logger().error(f"no prediction: {text}", throttle_duration_sec=LOG_PERIOD_S)
+
+    def _poll(self) -> None:
+        self.pipeline.poll(self._clock.now().nanoseconds)
+
+    def _on_jump(self, _: Any) -> None:
+        # In lock-step, time is the messages' own, and the synchronizer sees a jump by itself.
+        if not self._ack:
+            self._node.get_logger().warning("the clock was set back: buffers are cleared")
+            self.pipeline.clear()
+
+    def _capture_reference(
+        self, _: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        names = self.pipeline.recapture_references()
+        response.success = bool(names)
+        response.message = (
+            f"the no-contact image of {', '.join(names)} is taken from the next still frames"
+            if names
+            else "no stream is tactile"
+        )
+        return response
+
+    def _flush(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        """Predict what still waits and start anew; answer with the acknowledged topics."""
+        self.pipeline.flush()
+        response.success = True
+        response.message = ",".join(source.topic for source in self.inputs.values())
+        return response

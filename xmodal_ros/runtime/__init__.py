@@ -1,0 +1,1 @@
+"""From a model bundle to predictions: bundles, preprocessing, backends, Predictor; no rclpy."""

@@ -1,0 +1,300 @@
+"""Model bundles: a folder with weights.safetensors, bundle.yaml and a card."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+
+from xmodal_ros.core.declare import setting, validate
+from xmodal_ros.core.errors import BundleError
+from xmodal_ros.core.types import Modality
+from xmodal_ros.core.windows import Clip, Nearest, Resampled, Window
+
+if TYPE_CHECKING:
+    from xmodal_ros.nn.architecture import Architecture
+    from xmodal_ros.nn.network import Network
+
+WEIGHTS, MANIFEST, CARD = "weights.safetensors", "bundle.yaml", "README.md"
+FORMAT = 1
+TASKS = ("material", "activity", "grasp")
+STATISTICS = "statistics"  # prefix, in the weights file, of the out-of-distribution statistics
+
+
+@dataclass(frozen=True)
+class HeadCard:
+    """What a head's numbers mean: labels, calibration and thresholds."""
+
+    task: str = setting("material", "what it answers", choices=TASKS)
+    labels: tuple[str, ...] = setting((), "one per class")
+    temperature: float = setting(1.0, "divides the logits", low=0.01, high=100.0)
+    abstain_below: float = setting(0.0, "confidence under which it abstains", low=0.0, high=1.0)
+    threshold: float = setting(
+        0.5, "probability of class 1 from which a two-class head decides for it", low=0.0, high=1.0
+    )
+
+    def __post_init__(self) -> None:
+        validate(self, "")
+
+
+@dataclass(frozen=True)
+class BackendRecord:
+    """How one backend compared with torch fp32 when the bundle was exported."""
+
+    backend: str = setting("torch", "name of the backend")
+    device: str = setting("cpu", "cpu or cuda")
+    precision: str = setting("fp32", "number format", choices=["fp32", "fp16", "bf16"])
+    difference: float = setting(0.0, "largest difference of a probability", low=0.0, high=1.0)
+    passed: bool = setting(False, "whether the difference is within the precision's tolerance")
+    milliseconds: float = setting(0.0, "median per observation, nothing cached", low=0.0)
+    milliseconds_p10: float = setting(0.0, "10th percentile", low=0.0)
+    milliseconds_p90: float = setting(0.0, "90th percentile", low=0.0)
+
+    def __post_init__(self) -> None:
+        validate(self, "")
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What the network reads from one stream."""
+
+    modality: Modality
+    window: Window
+    height: int = 0
+    """0 where it is not an image."""
+    width: int = 0
+
+    @property
+    def frames(self) -> int:
+        """Images in a clip or samples in a window, at least 1."""
+        if isinstance(self.window, Clip):
+            return self.window.frames
+        return self.window.samples if isinstance(self.window, Resampled) else 1
+
+    @property
+    def spacing_s(self) -> float:
+        """Time between images of a clip or samples of a window; 0 for a single image."""
+        if isinstance(self.window, Clip):
+            return self.window.spacing_s
+        return 1 / self.window.rate_hz if isinstance(self.window, Resampled) else 0.0
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A model that was verified: what it reads, what it answers, where its weights are."""
+
+    path: Path
+    id: str
+    licence: str
+    weights_hash: str
+    """SHA-256 of the weights file, hexadecimal."""
+    architecture: Mapping[str, Any]
+    spec: Architecture
+    heads: Mapping[str, HeadCard]
+    backends: tuple[BackendRecord, ...] = ()
+    training: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: str | Path = "") -> Bundle:
+        """Load and verify a bundle.
+
+        Args:
+            path: Its folder; empty for the one that is installed.
+
+        Raises:
+            BundleError: lists everything that is wrong with it.
+        """
+        from xmodal_ros.runtime.check import read_bundle
+
+        folder = Path(path) if str(path) else default_bundle()
+        bundle, problems = read_bundle(folder)
+        if bundle is None or problems:
+            raise BundleError(
+                "; ".join(problems), where=str(folder), do="See `xmodal bundle check`"
+            )
+        return bundle
+
+    @property
+    def inputs(self) -> dict[str, InputSpec]:
+        """What is read from each stream."""
+        return {stream: _input(self.spec, stream) for stream in self.spec.streams}
+
+    def windows(self) -> dict[str, Window]:
+        """How the synchronizer has to read each stream."""
+        return {stream: spec.window for stream, spec in self.inputs.items()}
+
+    def expected(self, head: str) -> int:
+        """Bit mask of the modalities a head was trained for."""
+        mask = 0
+        for stream in self.spec.heads[head].streams:
+            mask |= self.spec.branch(stream).modality.bit
+        return mask
+
+    def network(self) -> Network:
+        """The network with its weights, in evaluation mode, single precision."""
+        from safetensors.torch import load_file
+
+        from xmodal_ros.nn.network import Network
+
+        network = Network(self.spec)
+        state = load_file(self.path / WEIGHTS)
+        network.load_state_dict(
+            {k: v for k, v in state.items() if not k.startswith(f"{STATISTICS}.")}
+        )
+        return network.eval()
+
+    def statistics(self) -> dict[str, dict[str, npt.NDArray[np.float32]]]:
+        """Out-of-distribution statistics by head, where there are any."""
+        from safetensors import safe_open
+
+        found: dict[str, dict[str, npt.NDArray[np.float32]]] = {}
+        with safe_open(self.path / WEIGHTS, framework="numpy") as tensors:
+            for key in tensors.keys():  # noqa: SIM118, not a mapping
+                if key.startswith(f"{STATISTICS}."):
+                    _, head, name = key.split(".")
+                    found.setdefault(head, {})[name] = tensors.get_tensor(key)
+        return found
+
+
+def save_bundle(
+    path: str | Path,
+    *,
+    name: str,
+    network: Network,
+    architecture: Mapping[str, Any],
+    heads: Mapping[str, HeadCard],
+    licence: str,
+    card: str,
+    training: Mapping[str, Any] | None = None,
+    metrics: Mapping[str, Any] | None = None,
+    statistics: Mapping[str, Mapping[str, npt.NDArray[np.float32]]] | None = None,
+) -> Bundle:
+    """Write a bundle and load it back.
+
+    Args:
+        path: Folder, made if needed.
+        name: The bundle's id.
+        network: Trained network.
+        architecture: The mapping it was built from.
+        heads: Labels, calibration and thresholds by head.
+        licence: Of the weights.
+        card: Text of README.md.
+        training: Data sets, hashes of splits, seed: whatever says where the weights come from.
+        metrics: Scores as plain numbers.
+        statistics: By head, from `ood.fit_statistics`.
+
+    Raises:
+        BundleError: the parts do not fit together.
+    """
+    from safetensors.torch import save_file
+
+    folder = Path(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(_tensors(network, statistics or {}), folder / WEIGHTS)
+    manifest = {
+        "format": FORMAT,
+        "id": name,
+        "licence": licence,
+        "weights_sha256": file_hash(folder / WEIGHTS),
+        "architecture": _plain(architecture),
+        "heads": {n: _plain(dataclasses.asdict(h)) for n, h in heads.items()},
+        "training": _plain(training or {}),
+        "metrics": _plain(metrics or {}),
+        "backends": [],
+    }
+    write_manifest(folder, manifest)
+    (folder / CARD).write_text(card, encoding="utf-8")
+    return Bundle.load(folder)
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Write bundle.yaml, keys in the given order."""
+    text = yaml.safe_dump(dict(manifest), sort_keys=False, allow_unicode=True, width=99)
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
+
+
+def check_bundle(path: str | Path) -> list[str]:
+    """Everything that is wrong with a bundle, in words; empty when it is whole."""
+    from xmodal_ros.runtime.check import read_bundle
+
+    return read_bundle(Path(path))[1]
+
+
+def default_bundle() -> Path:
+    """The one installed bundle: in `models/` of the source tree, else in the share folder.
+
+    Raises:
+        BundleError: there is none, or more than one (which are listed).
+    """
+    roots = [Path(__file__).resolve().parents[2] / "models"]
+    prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
+    roots += [Path(p) / "share" / "xmodal_ros" / "models" for p in prefixes if p]
+    for root in roots:
+        found = sorted(m.parent for m in root.glob(f"*/{MANIFEST}"))
+        if len(found) > 1:
+            names = ", ".join(f.name for f in found)
+            raise BundleError(
+                f"several bundles are installed: {names}",
+                where=str(root),
+                do="Set inference.bundle to the folder of one of them",
+            )
+        if found:
+            return found[0]
+    raise BundleError(
+        "no bundle is installed",
+        where=", ".join(map(str, roots)),
+        do="Set inference.bundle to the folder of one",
+    )
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _input(spec: Architecture, stream: str) -> InputSpec:
+    from xmodal_ros.nn.architecture import GelSettings, ImuSettings
+
+    branch = spec.branch(stream)
+    if isinstance(branch, ImuSettings):
+        return InputSpec(branch.modality, Resampled(branch.samples, branch.rate_hz))
+    window: Window = Nearest()
+    if isinstance(branch, GelSettings):
+        window = Clip(branch.frames, branch.spacing_s)
+    return InputSpec(branch.modality, window, branch.height, branch.width)
+
+
+def _tensors(
+    network: Network, statistics: Mapping[str, Mapping[str, npt.NDArray[np.float32]]]
+) -> dict[str, Any]:
+    import torch
+
+    # Half precision for matrices and kernels only: BatchNorm variances do not fit its range.
+    tensors = {
+        k: (v.half() if v.is_floating_point() and v.ndim > 1 else v).contiguous().cpu()
+        for k, v in network.state_dict().items()
+    }
+    for head, values in statistics.items():
+        for name, value in values.items():
+            tensors[f"{STATISTICS}.{head}.{name}"] = torch.from_numpy(value.copy())
+    return tensors
+
+
+def _plain(value: Any) -> Any:
+    """Only what YAML knows, so that loading never needs our classes."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(v) for v in value]
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    return value

@@ -1,0 +1,90 @@
+"""Export check: every backend and precision against torch fp32, recorded in the bundle."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from time import perf_counter
+
+import numpy as np
+import yaml
+
+from xmodal_ros.core.settings import InferenceSettings
+from xmodal_ros.core.types import Observation, Prediction
+from xmodal_ros.runtime.backends.selection import BACKENDS, computes, missing_packages
+from xmodal_ros.runtime.bundle import MANIFEST, BackendRecord, Bundle, write_manifest
+from xmodal_ros.runtime.predictor import Predictor
+
+# Largest difference of a probability from torch fp32 with which a backend may be chosen by `auto`.
+TOLERANCE = {"fp32": 1e-4, "bf16": 1e-2, "fp16": 1e-2}
+
+
+def measure_backends(
+    bundle: Bundle, observations: Sequence[Observation], *, threads: int = 0
+) -> tuple[BackendRecord, ...]:
+    """Compare the installed CPU backends on real observations, nothing kept between them.
+
+    Args:
+        bundle: The model.
+        observations: Examples in which the streams of every head occur.
+        threads: CPU threads, 0 for each backend's own choice.
+
+    Returns:
+        One record per backend and precision; torch fp32 comes first.
+    """
+    records: list[BackendRecord] = []
+    reference: list[Prediction] = []
+    for name, entry in BACKENDS.items():
+        for precision in entry.precisions["cpu"]:
+            if missing_packages(name) or not computes(precision):
+                continue
+            settings = InferenceSettings(
+                backend=name, device="cpu", precision=precision, threads=threads
+            )
+            with Predictor(bundle, settings) as predictor:
+                predictor.warm_up()
+                predictions, milliseconds = _run(predictor, observations)
+            reference = reference or predictions
+            difference = max(map(_difference, predictions, reference))
+            p10, median, p90 = np.percentile(milliseconds, [10, 50, 90])
+            records.append(
+                BackendRecord(
+                    backend=name,
+                    device="cpu",
+                    precision=precision,
+                    difference=float(difference),
+                    passed=difference <= TOLERANCE[precision],
+                    milliseconds=round(float(median), 3),
+                    milliseconds_p10=round(float(p10), 3),
+                    milliseconds_p90=round(float(p90), 3),
+                )
+            )
+    return tuple(records)
+
+
+def record_backends(bundle: Bundle, records: Sequence[BackendRecord]) -> Bundle:
+    """Write records into bundle.yaml, in place of earlier ones, and load the bundle again."""
+    path = bundle.path / MANIFEST
+    manifest = yaml.safe_load(path.read_text(encoding="utf-8"))
+    manifest["backends"] = [dataclasses.asdict(r) for r in records]
+    write_manifest(bundle.path, manifest)
+    return Bundle.load(bundle.path)
+
+
+def _run(
+    predictor: Predictor, observations: Sequence[Observation]
+) -> tuple[list[Prediction], list[float]]:
+    predictions, milliseconds = [], []
+    for observation in observations:
+        predictor.clear()
+        start = perf_counter()
+        predictions.append(predictor.predict(observation))
+        milliseconds.append(1e3 * (perf_counter() - start))
+    return predictions, milliseconds
+
+
+def _difference(first: Prediction, second: Prediction) -> float:
+    return max(
+        float(np.abs(first.heads[h].probabilities - second.heads[h].probabilities).max())
+        for h in second.heads
+    )

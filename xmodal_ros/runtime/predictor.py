@@ -1,0 +1,258 @@
+"""From observations to calibrated predictions, for live node, evaluator and benchmark alike."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from time import perf_counter_ns
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xmodal_ros.core.errors import DataError
+from xmodal_ros.core.settings import InferenceSettings
+from xmodal_ros.core.types import HeadPrediction, Modality, Observation, Prediction, StreamData
+from xmodal_ros.runtime.backends import Backend, ConversionCache, Stage, create, select
+from xmodal_ros.runtime.bundle import Bundle, HeadCard
+from xmodal_ros.runtime.frames import Features, Frame, FrameStore
+from xmodal_ros.runtime.ood import ood_score
+from xmodal_ros.runtime.preprocess import check_window, resize_image
+
+Array = npt.NDArray[Any]
+
+
+class Predictor:
+    """Runs a bundle on observations.
+
+    A prediction depends on its observation alone. Streams that the bundle does not know are
+    ignored; heads none of whose streams are present give nothing.
+
+    Args:
+        bundle: The model.
+        inference: Backend, device, precision and threads; `bundle` in it is not read.
+
+    Raises:
+        DeviceError: a backend or device that is asked for by name is not there.
+    """
+
+    def __init__(self, bundle: Bundle, inference: InferenceSettings | None = None) -> None:
+        self.bundle = bundle
+        name, target = select(inference or InferenceSettings(), bundle.backends)
+        self.backend: Backend = create(name, target, ConversionCache(_cache_key(bundle)))
+        self.statistics = bundle.statistics()
+        self.inputs = bundle.inputs
+        self.differences = {
+            name: getattr(bundle.spec.branch(name), "difference", "none") for name in self.inputs
+        }
+        self.store = FrameStore()
+        self._preprocess_ns = 0
+        self._compile()
+
+    def _compile(self) -> None:
+        import torch
+
+        from xmodal_ros.nn.network import FuseStage
+
+        network = self.bundle.network()
+        self.encode: dict[str, Stage] = {}
+        self.fuse: dict[str, Stage] = {}
+        self.blank: dict[str, Features] = {}
+        """By stream, what stands for it where it is absent."""
+        with torch.no_grad():
+            for name, branch in network.branches.items():
+                example = _arrays(branch.example())
+                self.encode[name] = self.backend.compile(f"encode_{name}", branch, example)
+            for name in network.heads:
+                stage = FuseStage(network, name).eval()
+                example = _arrays(stage.example())
+                self.fuse[name] = self.backend.compile(f"fuse_{name}", stage, example)
+                for i, stream in enumerate(stage.streams):
+                    pair = example[1 + 2 * i : 3 + 2 * i]
+                    self.blank[stream] = tuple(np.zeros_like(x) for x in pair)
+
+    def __enter__(self) -> Predictor:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the compiled network and what is kept; the predictor is of no use afterwards."""
+        self.encode.clear()
+        self.fuse.clear()
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget kept frame features. Predictions do not depend on it."""
+        self.store.clear()
+
+    def warm_up(self, runs: int = 3) -> None:
+        """Predict blank observations, so that the first real one is not slow."""
+        for _ in range(runs):
+            self.predict(self.blank_observation())
+            self.clear()
+
+    def blank_observation(self) -> Observation:
+        """An observation in which every stream is present and zero."""
+        streams = {}
+        for name, spec in self.inputs.items():
+            image = np.zeros((spec.height, spec.width, 3), np.uint8)
+            if spec.modality is Modality.IMU:
+                window = np.zeros((spec.frames, 6), np.float32)
+                streams[name] = StreamData(spec.modality, window, (0,), 0)
+            elif spec.modality is Modality.TACTILE:
+                stamps, clip = tuple(range(spec.frames)), (image,) * spec.frames
+                streams[name] = StreamData(spec.modality, image, stamps, 0, clip)
+            else:
+                streams[name] = StreamData(spec.modality, image, (0,), 0)
+        return Observation(0, "", next(iter(streams)), streams)
+
+    def predict(self, observation: Observation) -> Prediction:
+        """Predict one observation.
+
+        Raises:
+            DataError: a stream's data has another kind, length or type than the bundle reads.
+        """
+        start, self._preprocess_ns = perf_counter_ns(), 0
+        encoded = {
+            name: self._encode(name, observation.streams[name])
+            for name in self.inputs
+            if name in observation.streams
+        }
+        heads = {}
+        for name, card in self.bundle.heads.items():
+            streams = self.bundle.spec.heads[name].streams
+            if any(s in encoded for s in streams):
+                present = np.array([[s in encoded for s in streams]], np.float32)
+                parts = [x for s in streams for x in encoded.get(s, self.blank[s])]
+                logits, feature = self.fuse[name](present, *parts)
+                used = 0
+                for stream in streams:
+                    used |= self.inputs[stream].modality.bit if stream in encoded else 0
+                heads[name] = self._answer(name, card, logits[0], feature[0], used)
+        inference_ns = perf_counter_ns() - start - self._preprocess_ns
+        return Prediction(
+            stamp_ns=observation.stamp_ns,
+            frame_id=observation.frame_id,
+            heads=heads,
+            age_ns=observation.age_ns,
+            embeddings={
+                name: _unit(e[1].reshape(-1, e[1].shape[-1])[-1]) for name, e in encoded.items()
+            },
+            model_id=self.bundle.id,
+            weights_hash=self.bundle.weights_hash,
+            preprocess_ns=self._preprocess_ns,
+            inference_ns=inference_ns,
+        )
+
+    def _encode(self, name: str, stream: StreamData) -> Features:
+        """Tokens and embedding of a stream, with a batch axis and, for a clip, a frame axis."""
+        spec = self.inputs[name]
+        if stream.modality is not spec.modality:
+            raise DataError(
+                f"is a {stream.modality.value} stream",
+                where=name,
+                expected=f"{spec.modality.value}, which the bundle reads",
+            )
+        stage = self.encode[self.bundle.spec.streams[name]]
+        if spec.modality is Modality.TACTILE:
+            return self._encode_clip(name, stream, stage)
+        start = perf_counter_ns()
+        if spec.modality is Modality.IMU:
+            ready: Array = check_window(stream.data, spec.frames)
+        else:
+            ready = resize_image(stream.data, spec.height, spec.width)
+        self._preprocess_ns += perf_counter_ns() - start
+        return stage(ready[None])
+
+    def _encode_clip(self, name: str, stream: StreamData, stage: Stage) -> Features:
+        spec = self.inputs[name]
+        if not len(stream.frames) == len(stream.stamps_ns) == spec.frames:
+            raise DataError(
+                f"got a clip of {len(stream.frames)} images and {len(stream.stamps_ns)} stamps",
+                where=name,
+                expected=f"{spec.frames} images and as many stamps",
+                do="Give the synchronizer the bundle's windows",
+            )
+        frames = [
+            self._frame(name, stamp, image)
+            for image, stamp in zip(stream.frames, stream.stamps_ns, strict=True)
+        ]
+        difference = self.differences[name]
+        others: list[Frame | None] = [None] * len(frames)
+        if difference == "previous":
+            frames, others = frames[1:], [*frames[:-1]]
+        elif difference == "reference" and stream.reference is not None:
+            key = f"{name}/reference"
+            reference = self._frame(key, stream.reference_id, stream.reference)
+            others = [reference] * len(frames)
+        steps = []
+        for frame, other in zip(frames, others, strict=True):
+            inputs = [frame.ready]
+            if difference == "previous" and other:
+                inputs.append(other.ready)
+            elif difference == "reference":
+                known = np.array([other is not None], np.float32)
+                inputs += [(other or frame).ready, known]
+            steps.append(frame.features(other, stage, *inputs))
+        return tuple(np.stack(parts, axis=1) for parts in zip(*steps, strict=True))
+
+    def _frame(self, name: str, stamp: int, image: Array) -> Frame:
+        """An image at its network's size, from the store or into it."""
+        start = perf_counter_ns()
+        spec = self.inputs[name.partition("/")[0]]
+        frame = self.store.get(
+            (name, stamp), image, lambda x: resize_image(x, spec.height, spec.width)[None]
+        )
+        self._preprocess_ns += perf_counter_ns() - start
+        return frame
+
+    def _answer(
+        self, name: str, card: HeadCard, logits: Array, feature: Array, used: int
+    ) -> HeadPrediction:
+        probabilities = softmax(logits / card.temperature)
+        winner = int(probabilities.argmax())
+        if len(probabilities) == 2:
+            winner = int(probabilities[1] >= card.threshold)
+        positive = probabilities[probabilities > 0].astype(np.float64)
+        statistics: Mapping[str, Array] | None = self.statistics.get(name)
+        return HeadPrediction(
+            task=card.task,
+            labels=card.labels,
+            probabilities=probabilities,
+            class_id=winner,
+            entropy=float(-(positive * np.log(positive)).sum()),
+            abstained=bool(probabilities[winner] < card.abstain_below),
+            used=used,
+            expected=self.bundle.expected(name),
+            threshold=card.threshold,
+            ood_score=ood_score(feature, statistics) if statistics else float("nan"),
+        )
+
+
+def softmax(logits: Array) -> npt.NDArray[np.float32]:
+    """Probabilities of one answer. Shape: (classes,) -> (classes,)."""
+    powers = np.exp(logits.astype(np.float64) - logits.max())
+    return np.asarray(powers / powers.sum(), np.float32)
+
+
+def _unit(vector: Array) -> npt.NDArray[np.float32]:
+    """Unit length again, which half precision rounds away from."""
+    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-12), np.float32)
+
+
+def _arrays(tensors: tuple[Any, ...]) -> tuple[Array, ...]:
+    return tuple(x.numpy() for x in tensors)
+
+
+def _cache_key(bundle: Bundle) -> str:
+    architecture = json.dumps(bundle.architecture, sort_keys=True)
+    return hashlib.sha256(f"{bundle.weights_hash}{architecture}".encode()).hexdigest()

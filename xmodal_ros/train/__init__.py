@@ -1,0 +1,1 @@
+"""One training loop and one small recipe per method. Never loads rclpy."""
