@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,7 @@ def point_cloud() -> Row:
     ours, theirs = side_by_side(
         repeat(decode_pointcloud2, message, CLOUDS), repeat(convert, message, CLOUDS)
     )
+    copy, _ = side_by_side(repeat(_copy, message, CLOUDS), repeat(convert, message, CLOUDS))
     return compare(
         "point_cloud",
         "120,000 points of 32 bytes to float32 x, y, z, intensity; NaN dropped, intensity scaled",
@@ -66,7 +68,15 @@ def point_cloud() -> Row:
         unit="µs",
         scale=1e6 / CLOUDS,
         at_most=1 / 4,
+        note="the details have what only copying the coordinates takes, nothing checked",
+        details={"one copy (µs)": statistics.median(copy) * 1e6 / CLOUDS},
     )
+
+
+def _copy(message: PointCloud2) -> np.ndarray:
+    """The first 16 bytes of every point: no decoder in numpy can be faster."""
+    points: np.ndarray = np.ndarray((message.width,), "V16", message.data, 0, (32,))
+    return points.copy()
 
 
 def _cloud(points: int) -> PointCloud2:

@@ -71,8 +71,9 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import numpy as np
 
     from xmodal_ros.nn.network import build_network
-    from xmodal_ros.runtime.bundle import HeadCard, save_bundle
+    from xmodal_ros.runtime.bundle import HeadCard
     from xmodal_ros.runtime.ood import fit_statistics
+    from xmodal_ros.runtime.save import save_bundle
 
     torch.manual_seed(0)
     network = build_network(TINY_ARCHITECTURE)

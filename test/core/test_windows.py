@@ -163,3 +163,20 @@ def test_a_clip_starts_anew_where_the_image_size_changes(timeline):
 def test_impossible_windows_are_refused(make, message):
     with pytest.raises(SettingsError, match=message):
         make()
+
+
+def test_a_long_window_of_messages_out_of_order_is_what_numpy_interpolates(timeline):
+    rng = np.random.default_rng(0)
+    times = 1000 + np.cumsum(rng.uniform(1, 4, 2000))
+    values = rng.normal(size=(2000, 6)).astype(np.float32)
+    line = timeline({"tactile": {}, "imu": {}}, {"imu": Resampled(100, 50.0)}, timeout_s=0.1)
+    sets = []
+    for k in np.argsort(np.arange(2000) + rng.uniform(0, 5, 2000)):
+        line.push("imu", times[k], values[k], now_ms=times.max())
+        if k % 100 == 50:
+            sets += line.push("tactile", round(times[k]) - 20, now_ms=times.max())
+    for o in (o for o in sets if not o.missing):
+        grid = o.stamp_ns / MS + np.arange(-99, 1) * 20
+        expected = [np.interp(grid, times, values[:, axis]) for axis in range(6)]
+        np.testing.assert_allclose(o.streams["imu"].data, np.transpose(expected), atol=1e-4)
+    assert sum(not o.missing for o in sets) >= 10

@@ -80,8 +80,21 @@ def test_matched_and_silent(graph) -> None:
     graph.connected(CAMERA, Image)
 
     status = graph.status("input camera", f"/peer publishes {CAMERA} and is matched, but nothing")
-    assert "512 KiB" in status.message
+    assert "it sends nothing; check that its sensor delivers" in status.message
+
+
+def test_matched_and_silent_by_best_effort(graph, messages) -> None:
+    best_effort = {"camera": {"reliability": "best_effort"}, "tactile_left": {}}
+    graph.perception(output=SOON, streams=best_effort)
+    publisher = graph.connected(CAMERA, Image)
+
+    status = graph.status("input camera", f"/peer publishes {CAMERA} and is matched, but nothing")
+    assert "is not known before one has come" in status.message
+    assert "over 512 KiB are lost" in status.message
     assert "config/fastdds.xml" in status.message
+    assert "set 'camera.reliability' to 'reliable'" in status.message
+    graph.status("input camera", "Hz", lambda: publisher.publish(messages.image(time.time_ns())))
+    graph.status("input camera", "Its last message had 2 KiB")
 
 
 @pytest.mark.parametrize(

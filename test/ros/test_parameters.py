@@ -11,6 +11,7 @@ from rclpy.parameter import Parameter
 
 from xmodal_ros.core.errors import SettingsError
 from xmodal_ros.core.settings import Settings
+from xmodal_ros.ros import node as perception
 from xmodal_ros.ros import parameters
 
 
@@ -114,6 +115,14 @@ def test_live_changes_are_applied_or_refused_with_the_reason(make) -> None:
     assert not refused
     assert "read-only" in reason
     assert len(applied) == 1
+
+
+def test_parameters_of_any_node_can_be_given_with_the_settings(graph) -> None:
+    node = perception.make({"sync": {"timeout_s": 0.5}}, {"use_sim_time": True})
+    graph.nodes.append(node)
+
+    assert node.get_parameter("use_sim_time").value is True
+    assert node.get_parameter("sync.timeout_s").value == 0.5
 
 
 def test_other_nodes_see_descriptions_and_reasons(graph) -> None:

@@ -1,45 +1,59 @@
 """The worker runs one item at a time, always the newest."""
 
+from __future__ import annotations
+
 import threading
+
+import pytest
 
 from xmodal_ros.ros.worker import Worker
 
 
-def test_waiting_items_are_replaced_by_the_newest_and_counted() -> None:
-    begun, release, done = threading.Semaphore(0), threading.Semaphore(0), []
+class Gate:
+    """Work that says when it begins, and ends when it is let go."""
 
-    def work(item: int) -> None:
-        begun.release()
-        assert release.acquire(timeout=10)
-        done.append(item)
+    def __init__(self) -> None:
+        self._begun, self._release = threading.Semaphore(0), threading.Semaphore(0)
+        self.done: list[int] = []
 
-    worker = Worker(work, "test")
+    def __call__(self, item: int) -> None:
+        self._begun.release()
+        assert self._release.acquire(timeout=10)
+        self.done.append(item)
+
+    def begun(self) -> bool:
+        return self._begun.acquire(timeout=10)
+
+    def release(self) -> None:
+        self._release.release()
+
+
+@pytest.fixture
+def gate() -> Gate:
+    return Gate()
+
+
+def test_waiting_items_are_replaced_by_the_newest_and_counted(gate) -> None:
+    worker = Worker(gate, "test")
     worker.submit(0)
-    assert begun.acquire(timeout=10)  # 0 is at work
+    assert gate.begun()
     for item in (1, 2, 3):
         worker.submit(item)
-    release.release()
-    assert begun.acquire(timeout=10)  # the next one is
-    release.release()
+    gate.release()
+    assert gate.begun()  # the next one is at work
+    gate.release()
     worker.stop()
 
-    assert done == [0, 3]
+    assert gate.done == [0, 3]
     assert worker.dropped == 2
 
 
-def test_stop_finishes_the_item_at_work_and_leaves_the_one_that_waits() -> None:
-    begun, release, done = threading.Semaphore(0), threading.Semaphore(0), []
-
-    def work(item: int) -> None:
-        begun.release()
-        assert release.acquire(timeout=10)
-        done.append(item)
-
-    worker = Worker(work, "test")
+def test_stop_finishes_the_item_at_work_and_leaves_the_one_that_waits(gate) -> None:
+    worker = Worker(gate, "test")
     worker.submit(0)
-    assert begun.acquire(timeout=10)
+    assert gate.begun()
     worker.submit(1)
-    threading.Timer(0.05, release.release).start()
+    threading.Timer(0.05, gate.release).start()
     worker.stop()
 
-    assert done == [0]
+    assert gate.done == [0]

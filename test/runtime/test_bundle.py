@@ -23,8 +23,8 @@ from xmodal_ros.runtime.bundle import (
     check_bundle,
     default_bundle,
     file_hash,
-    save_bundle,
 )
+from xmodal_ros.runtime.save import save_bundle
 
 
 @pytest.fixture

@@ -1,4 +1,8 @@
+"""What is kept of gel frames, and for how long."""
+
 from __future__ import annotations
+
+from itertools import pairwise
 
 import numpy as np
 
@@ -51,6 +55,31 @@ def test_memory_is_bounded_and_the_oldest_goes_first():
 def test_features_belong_to_a_pair_of_frames():
     frame, other, third = (Frame(image(v), image(v)) for v in range(3))
     stage = Counting()
-    for partner, runs in ((other, 1), (other, 1), (third, 2), (None, 3), (None, 3)):
+    for partner, runs in ((other, 1), (other, 1), (third, 2), (None, 3), (None, 3), (other, 3)):
         frame.features(partner, stage, frame.ready)
         assert stage.runs == runs
+
+
+def test_features_of_the_last_few_pairs_are_kept():
+    frame, *others = (Frame(image(v), image(v)) for v in range(5))
+    stage = Counting()
+    for partner in others:
+        frame.features(partner, stage, partner.ready)
+    np.testing.assert_array_equal(
+        frame.features(others[-1], stage, frame.ready)[0], others[-1].ready
+    )
+    assert stage.runs == 4
+    frame.features(others[0], stage, frame.ready)
+    assert stage.runs == 5
+
+
+def test_at_60_hz_a_clip_costs_few_encodings():
+    frames = [Frame(image(0), image(0)) for _ in range(400)]
+    stage = Counting()
+    for newest in range(110, 400):
+        if newest == 300:
+            stage.runs = 0
+        clip = [frames[newest - round(9.6 * k)] for k in range(12)]  # 0.16 s apart
+        for frame, before in pairwise(clip):
+            frame.features(before, stage, frame.ready)
+    assert stage.runs <= 100 * 2.5  # and not 11 each

@@ -9,10 +9,11 @@ import torch
 from xmodal_ros.core.errors import DataError
 from xmodal_ros.core.settings import InferenceSettings
 from xmodal_ros.core.types import Modality, StreamData
-from xmodal_ros.runtime.bundle import Bundle, save_bundle
+from xmodal_ros.runtime.bundle import Bundle
 from xmodal_ros.runtime.ood import ood_score
 from xmodal_ros.runtime.predictor import Predictor
 from xmodal_ros.runtime.preprocess import resize_image
+from xmodal_ros.runtime.save import save_bundle
 
 SETTINGS = InferenceSettings(backend="torch", threads=1)
 

@@ -12,9 +12,9 @@ def scores(auc: float, ece: float = 0.1) -> dict[str, float]:
 
 def test_tables_come_from_the_files(tmp_path):
     test = [{"before": scores(0.8, 0.3), "after": scores(a)} for a in (0.8, 0.9)]
-    study = {"cross_validation": [scores(0.75)], "temperature": 1.5, "test": test}
+    study = {"cross_validation": {"folds": scores(0.75)}, "temperature": 1.5, "test": test}
     write(tmp_path / "grasp.json", study)
-    colour = {"cross_validation": scores(0.6), "test": [scores(0.7)]}
+    colour = {"cross_validation": {"folds": scores(0.6)}, "test": [scores(0.7)]}
     write(tmp_path / "grasp-baselines.json", {"colour only": colour})
     lines = table(tmp_path, "grasp", {"grasp": "ours"}).splitlines()
     assert lines[2] == "| ours | 0.750 | 0.500 | 0.850 ± 0.050 | 0.500 ± 0.000 |"

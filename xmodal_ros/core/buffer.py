@@ -5,16 +5,65 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 
+import numpy as np
+
 from xmodal_ros.core.types import Sample
+
+
+class Columns:
+    """Vectors of one length side by side in memory, so that a window is a view of it.
+
+    Joining the vectors of a window anew for every set costs more than all the rest of it.
+
+    Args:
+        height: Length of a vector.
+    """
+
+    def __init__(self, height: int) -> None:
+        self._memory = np.empty((height, 256), np.float32)
+        self._begin = self._end = 0
+
+    @property
+    def values(self) -> np.ndarray:
+        """All vectors; a view, valid until one is inserted. Shape: (height, N)."""
+        return self._memory[:, self._begin : self._end]
+
+    def insert(self, index: int, vector: np.ndarray) -> None:
+        """Insert before vector `index`."""
+        if self._end == self._memory.shape[1]:
+            self._make_room()
+        place = self._begin + index
+        if place < self._end:
+            self._memory[:, place + 1 : self._end + 1] = self._memory[:, place : self._end].copy()
+        self._memory[:, place] = vector
+        self._end += 1
+
+    def drop(self, count: int) -> None:
+        """Remove the first `count` vectors."""
+        self._begin += count
+
+    def _make_room(self) -> None:
+        """Move the vectors to the front of a memory that they fill by half at most."""
+        values = self.values
+        height, count = values.shape
+        self._memory = np.empty((height, max(256, 2 * count)), np.float32)
+        self._memory[:, :count] = values
+        self._begin, self._end = 0, count
 
 
 class Buffer:
     """Samples sorted by time; a time is a stamp after the stream's offset.
 
     Arrays with bisection: the synchronizer drops what no later anchor can use, so they stay short.
+
+    Args:
+        max_messages: Bound of `overflow`.
+        max_bytes: Bound of `overflow`, of the samples' data.
+        columns: Where the samples' data is kept a second time, as vectors in the same order.
     """
 
-    def __init__(self, max_messages: int, max_bytes: int) -> None:
+    def __init__(self, max_messages: int, max_bytes: int, columns: Columns | None = None) -> None:
+        self.columns = columns
         self.max_messages, self.max_bytes = max_messages, max_bytes
         self.times_ns = array("q")
         self.samples: list[Sample] = []
@@ -22,16 +71,15 @@ class Buffer:
 
     def add(self, time_ns: int, sample: Sample) -> bool:
         """Insert in time order; False if a message of the same time is there already."""
-        times = self.times_ns
-        if not times or time_ns > times[-1]:
-            times.append(time_ns)
-            self.samples.append(sample)
-        else:
+        times, index = self.times_ns, len(self.times_ns)
+        if times and time_ns <= times[-1]:
             index = bisect_left(times, time_ns)
             if times[index] == time_ns:
                 return False
-            times.insert(index, time_ns)
-            self.samples.insert(index, sample)
+        times.insert(index, time_ns)
+        self.samples.insert(index, sample)
+        if self.columns:
+            self.columns.insert(index, sample.data)
         self.bytes += sample.data.nbytes
         return True
 
@@ -77,3 +125,5 @@ class Buffer:
             self.bytes -= sum(s.data.nbytes for s in self.samples[:count])
             del self.times_ns[:count]
             del self.samples[:count]
+            if self.columns:
+                self.columns.drop(count)

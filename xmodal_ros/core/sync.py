@@ -16,13 +16,20 @@ from bisect import insort
 from collections.abc import Mapping, Sequence
 
 from xmodal_ros.core import health as reasons
-from xmodal_ros.core.buffer import Buffer
 from xmodal_ros.core.errors import SettingsError
 from xmodal_ros.core.health import Health, StreamHealth
 from xmodal_ros.core.reference import ReferenceEstimator
 from xmodal_ros.core.settings import StreamSettings, SyncSettings
 from xmodal_ros.core.types import Modality, Observation, Sample, StreamData
-from xmodal_ros.core.windows import SKEW, Nearest, Window, check_window, offsets_ns, read
+from xmodal_ros.core.windows import (
+    SKEW,
+    Nearest,
+    Window,
+    check_window,
+    make_buffer,
+    offsets_ns,
+    read,
+)
 
 ABSENT_TIMEOUTS = 10
 
@@ -42,7 +49,7 @@ class _Stream:
         self.reach_ns = int(self.offsets[0])
         self.offset_ns = _ns(settings.offset_s)
         self.tolerance_ns = _ns(settings.tolerance_s)
-        self.buffer = Buffer(sync.max_messages, _ns(sync.max_megabytes * 1e-3))
+        self.buffer = make_buffer(window, sync.max_messages, _ns(sync.max_megabytes * 1e-3))
         self.newest_ns: int | None = None
         self.health = StreamHealth()
         self.reference = ReferenceEstimator() if self.modality is Modality.TACTILE else None

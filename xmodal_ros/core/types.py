@@ -26,6 +26,10 @@ class Modality(str, Enum):
         return 1 << list(Modality).index(self)
 
 
+IMU_VALUES = 6
+"""Specific force in m/s², then angular rate in rad/s, along x, y, z each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One decoded message of one stream.

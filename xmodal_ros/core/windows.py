@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xmodal_ros.core.buffer import Buffer
+from xmodal_ros.core.buffer import Buffer, Columns
 from xmodal_ros.core.errors import SettingsError
-from xmodal_ros.core.types import Modality
+from xmodal_ros.core.types import IMU_VALUES, Modality
 
 SKEW = "skew"
 """Messages exist, but none within tolerance of the anchor."""
@@ -119,6 +119,12 @@ def offsets_ns(window: Window) -> np.ndarray:
     return offsets
 
 
+def make_buffer(window: Window, max_messages: int, max_bytes: int) -> Buffer:
+    """The buffer that `read` needs for a window."""
+    columns = Columns(IMU_VALUES) if isinstance(window, Resampled) else None
+    return Buffer(max_messages, max_bytes, columns)
+
+
 def read(
     window: Window, offsets: np.ndarray, buffer: Buffer, time_ns: int, tolerance_ns: int
 ) -> Reading | str:
@@ -127,7 +133,7 @@ def read(
     Args:
         window: What to read.
         offsets: `offsets_ns(window)`, computed once.
-        buffer: The stream's messages.
+        buffer: The stream's messages, in a buffer of `make_buffer`.
         time_ns: The anchor's time, after its offset.
         tolerance_ns: Largest distance at which a message matches.
 
@@ -160,6 +166,7 @@ def read(
 def _resample(
     offsets: np.ndarray, buffer: Buffer, time_ns: int, tolerance_ns: int
 ) -> Reading | str:
+    assert buffer.columns
     first, last = buffer.around(time_ns + int(offsets[0]), time_ns)
     if last < 0 or time_ns - buffer.times_ns[last] > tolerance_ns:
         return SKEW
@@ -170,15 +177,16 @@ def _resample(
     if times[begin] > max(int(offsets[0]), -ENOUGH_NS):
         return GAP if begin else HISTORY
     times, steps = times[begin:], steps[begin:]
-    samples = buffer.samples[first + begin : last + 1]
-    # A third of the time of np.stack; mypy does not know that arrays are buffers.
-    joined = b"".join([s.data for s in samples])  # type: ignore[misc]
-    values = np.frombuffer(joined, samples[0].data.dtype).reshape(len(samples), -1)  # (M, 6)
-    if len(samples) == 1:
-        data = np.repeat(values, offsets.size, axis=0)
+    values = buffer.columns.values[:, first + begin : last + 1]  # (6, M)
+    if times.size == 1:
+        data = np.repeat(values, offsets.size, axis=1)
     else:
-        left = np.clip(np.searchsorted(times, offsets, side="right") - 1, 0, times.size - 2)
-        weight = np.clip((offsets - times[left]) / steps[left], 0.0, 1.0)[:, None]
-        data = values[left] + weight * (values[left + 1] - values[left])  # (M, 6) -> (T, 6)
-    stamps = (samples[0].stamp_ns, samples[-1].stamp_ns)
-    return Reading(data.astype(np.float32), stamps, buffer.times_ns[last] - time_ns)
+        left = times.searchsorted(offsets, side="right") - 1
+        left = np.minimum(np.maximum(left, 0), times.size - 2)  # a third of the time of np.clip
+        weight = (offsets - times[left]) / steps[left]
+        weight = np.minimum(np.maximum(weight, 0.0), 1.0)
+        start = values.take(left, axis=1)
+        data = start + weight * (values.take(left + 1, axis=1) - start)  # (6, M) -> (6, T)
+    stamps = (buffer.samples[first + begin].stamp_ns, buffer.samples[last].stamp_ns)
+    window = data.T.astype(np.float32, order="C")
+    return Reading(window, stamps, buffer.times_ns[last] - time_ns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from xmodal_ros.core.settings import DEFAULT_STREAMS, Settings
 
 PARAMETERS = "ros__parameters"
 NOT_OURS = ("use_sim_time", "qos_overrides", "start_type_description_service")
-"""Parameters of any node; nothing to an offline run."""
+"""Parameters of any node: nothing to an offline run, `node_parameters` to a live one."""
 
 
 def load_settings(path: Path | None, overrides: Sequence[str] = ()) -> Settings:
@@ -43,17 +43,46 @@ def load_settings(path: Path | None, overrides: Sequence[str] = ()) -> Settings:
     return Settings.from_mapping(complete)
 
 
+def node_parameters(path: Path) -> dict[str, Any]:
+    """Those of `NOT_OURS` that a ROS parameter file sets, by their full names.
+
+    Raises:
+        SettingsError: as `load_settings`.
+    """
+    found = _parameters(_yaml(path), path) or {}
+    return {n: v for n, v in _flat(found) if n.partition(".")[0] in NOT_OURS}
+
+
 def _read(path: Path) -> Mapping[str, Any]:
+    values = _yaml(path)
+    parameters = _parameters(values, path)
+    return values if parameters is None else _nested(parameters)
+
+
+def _yaml(path: Path) -> Mapping[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingsError(f"cannot be read ({error})", where=str(path)) from error
     if not isinstance(values, dict):
         raise SettingsError("is no mapping", where=str(path), expected="sync: {...} and the like")
+    return values
+
+
+def _parameters(values: Mapping[str, Any], path: Path) -> Mapping[str, Any] | None:
+    """The parameters of a ROS parameter file; None for a file in the nested form."""
     nodes = [v[PARAMETERS] for v in values.values() if isinstance(v, dict) and PARAMETERS in v]
     if len(nodes) > 1:
         raise SettingsError("is for several nodes", where=str(path), expected="parameters of one")
-    return _nested(nodes[0] or {}) if nodes else values
+    return (nodes[0] or {}) if nodes else None
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
 
 
 def _nested(parameters: Mapping[str, Any]) -> dict[str, Any]:

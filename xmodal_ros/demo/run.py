@@ -185,7 +185,8 @@ def _tell(
     latency, dropped = summary["live"]["latency_ms"], summary["live"]["dropped_sets"]
     if latency:
         console.print(
-            f"live latency: p50 {latency['p50']:.1f} ms, p99 {latency['p99']:.1f} ms; "
+            f"live sync + preprocess + inference: p50 {latency['p50']:.1f} ms, "
+            f"p99 {latency['p99']:.1f} ms; "
             f"{dropped} sets dropped because a newer one was there",
             soft_wrap=True,
         )

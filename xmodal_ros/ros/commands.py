@@ -27,15 +27,16 @@ def node(
     ] = None,
 ) -> None:
     """Run the live node: subscribe, predict, publish. What follows `--ros-args` goes to ROS."""
-    from xmodal_ros.data.settings_file import load_settings
+    from xmodal_ros.data.settings_file import load_settings, node_parameters
 
     chosen = settings or overrides
     values = load_settings(settings, overrides or []).to_mapping() if chosen else {}
+    others = node_parameters(settings) if settings else {}
 
     from xmodal_ros.ros import spin
     from xmodal_ros.ros.node import make
 
-    raise typer.Exit(spin.run(lambda: make(values), context.args, autostart=True))
+    raise typer.Exit(spin.run(lambda: make(values, others), context.args, autostart=True))
 
 
 def play(

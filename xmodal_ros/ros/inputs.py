@@ -29,6 +29,8 @@ class Input:
         self.stream, self._node = stream, node
         self.type, self.qos = stream.message_type, qos.subscription(stream)
         self.heard = 0
+        self.size = 0
+        """Bytes of the last message's image or cloud."""
         self.heard_s = time.monotonic()
         """Time of the last message; of the subscription before the first one."""
         self.error = ""
@@ -37,6 +39,7 @@ class Input:
         def on_message(message: Any) -> None:
             self.heard += 1
             self.heard_s = time.monotonic()
+            self.size = len(getattr(message, "data", ()))
             receive(self, message)
 
         self._subscription = node.create_subscription(
@@ -85,12 +88,22 @@ def why_silent(source: Input, publishers: Iterable[TopicEndpointInfo]) -> str:
     if all(reasons.values()):
         return "; ".join(f"{name} publishes {topic}, but {why}" for name, why in reasons.items())
     silent = ", ".join(name for name, why in reasons.items() if not why)
-    return (
+    silence = (
         f"{silent} publishes {topic} and is matched, but nothing has come for "
-        f"{source.silent_s:.0f} s. If it does publish, its messages are larger than Fast DDS's "
-        "shared memory takes (512 KiB, unless its process is started with our profile "
-        "config/fastdds.xml): start it with that profile, or set "
-        f"'{stream}.reliability' to 'reliable'"
+        f"{source.silent_s:.0f} s"
+    )
+    if source.stream.reliability == "reliable":
+        return f"{silence}: it sends nothing; check that its sensor delivers, and its log"
+    # Discovery says nothing of sizes, so that only a message tells.
+    size = (
+        f"Its last message had {source.size / 1024:.0f} KiB"
+        if source.size
+        else "How large its messages are is not known before one has come (VGA colour: 900 KiB)"
+    )
+    return (
+        f"{silence}. {size}; sent best effort, those over 512 KiB are lost in Fast DDS's shared "
+        "memory, unless the publisher's process is started with our profile config/fastdds.xml: "
+        f"start it with that profile, or set '{stream}.reliability' to 'reliable'"
     )
 
 

@@ -17,6 +17,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
 
 from xmodal_msgs.msg import ModelInfo
 from xmodal_ros.core.errors import UserError
@@ -163,9 +164,18 @@ class PerceptionNode(LifecycleNode):
         self._reports.publish(message)
 
 
-def make(values: Mapping[str, Any] | None = None) -> PerceptionNode:
-    """Make the node; `values`, nested as in a settings file, win over ROS arguments."""
-    return PerceptionNode(parameter_overrides=parameters.overrides(values or {}))
+def make(
+    values: Mapping[str, Any] | None = None, others: Mapping[str, Any] | None = None
+) -> PerceptionNode:
+    """Make the node.
+
+    Args:
+        values: Settings, nested as in a settings file; they win over ROS arguments.
+        others: Parameters of any node by name, such as `use_sim_time`; they win too.
+    """
+    chosen = parameters.overrides(values or {})
+    chosen += [Parameter(name, value=value) for name, value in (others or {}).items()]
+    return PerceptionNode(parameter_overrides=chosen)
 
 
 def main(args: Sequence[str] | None = None) -> int:

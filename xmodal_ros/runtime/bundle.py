@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import yaml
 
 from xmodal_ros.core.declare import setting, validate
 from xmodal_ros.core.errors import BundleError
@@ -165,63 +163,6 @@ class Bundle:
         return found
 
 
-def save_bundle(
-    path: str | Path,
-    *,
-    name: str,
-    network: Network,
-    architecture: Mapping[str, Any],
-    heads: Mapping[str, HeadCard],
-    licence: str,
-    card: str,
-    training: Mapping[str, Any] | None = None,
-    metrics: Mapping[str, Any] | None = None,
-    statistics: Mapping[str, Mapping[str, npt.NDArray[np.float32]]] | None = None,
-) -> Bundle:
-    """Write a bundle and load it back.
-
-    Args:
-        path: Folder, made if needed.
-        name: The bundle's id.
-        network: Trained network.
-        architecture: The mapping it was built from.
-        heads: Labels, calibration and thresholds by head.
-        licence: Of the weights.
-        card: Text of README.md.
-        training: Data sets, hashes of splits, seed: whatever says where the weights come from.
-        metrics: Scores as plain numbers.
-        statistics: By head, from `ood.fit_statistics`.
-
-    Raises:
-        BundleError: the parts do not fit together.
-    """
-    from safetensors.torch import save_file
-
-    folder = Path(path)
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(_tensors(network, statistics or {}), folder / WEIGHTS)
-    manifest = {
-        "format": FORMAT,
-        "id": name,
-        "licence": licence,
-        "weights_sha256": file_hash(folder / WEIGHTS),
-        "architecture": _plain(architecture),
-        "heads": {n: _plain(dataclasses.asdict(h)) for n, h in heads.items()},
-        "training": _plain(training or {}),
-        "metrics": _plain(metrics or {}),
-        "backends": [],
-    }
-    write_manifest(folder, manifest)
-    (folder / CARD).write_text(card, encoding="utf-8")
-    return Bundle.load(folder)
-
-
-def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Write bundle.yaml, keys in the given order."""
-    text = yaml.safe_dump(dict(manifest), sort_keys=False, allow_unicode=True, width=99)
-    (folder / MANIFEST).write_text(text, encoding="utf-8")
-
-
 def check_bundle(path: str | Path) -> list[str]:
     """Everything that is wrong with a bundle, in words; empty when it is whole."""
     from xmodal_ros.runtime.check import read_bundle
@@ -271,30 +212,3 @@ def _input(spec: Architecture, stream: str) -> InputSpec:
     if isinstance(branch, GelSettings):
         window = Clip(branch.frames, branch.spacing_s)
     return InputSpec(branch.modality, window, branch.height, branch.width)
-
-
-def _tensors(
-    network: Network, statistics: Mapping[str, Mapping[str, npt.NDArray[np.float32]]]
-) -> dict[str, Any]:
-    import torch
-
-    # Half precision for matrices and kernels only: BatchNorm variances do not fit its range.
-    tensors = {
-        k: (v.half() if v.is_floating_point() and v.ndim > 1 else v).contiguous().cpu()
-        for k, v in network.state_dict().items()
-    }
-    for head, values in statistics.items():
-        for name, value in values.items():
-            tensors[f"{STATISTICS}.{head}.{name}"] = torch.from_numpy(value.copy())
-    return tensors
-
-
-def _plain(value: Any) -> Any:
-    """Only what YAML knows, so that loading never needs our classes."""
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(v) for v in value]
-    if isinstance(value, (np.ndarray, np.generic)):
-        return value.tolist()
-    return value

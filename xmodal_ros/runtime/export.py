@@ -12,8 +12,9 @@ import yaml
 from xmodal_ros.core.settings import InferenceSettings
 from xmodal_ros.core.types import Observation, Prediction
 from xmodal_ros.runtime.backends.selection import BACKENDS, computes, missing_packages
-from xmodal_ros.runtime.bundle import MANIFEST, BackendRecord, Bundle, write_manifest
+from xmodal_ros.runtime.bundle import MANIFEST, BackendRecord, Bundle
 from xmodal_ros.runtime.predictor import Predictor
+from xmodal_ros.runtime.save import write_manifest
 
 # Largest difference of a probability from torch fp32 with which a backend may be chosen by `auto`.
 TOLERANCE = {"fp32": 1e-4, "bf16": 1e-2, "fp16": 1e-2}

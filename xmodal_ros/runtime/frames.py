@@ -15,11 +15,14 @@ Features = tuple[Array, ...]
 Key = tuple[str, int]
 
 _MEGABYTES = 128.0  # two fingers at 60 Hz and 320x240 stay for over 4 s
+_PARTNERS = 3
+"""Frames that a frame is compared with, from clip to clip. Where the spacing is no multiple of the
+sensor's period (0.16 s at 60 Hz is 9.6 frames), neighbours in a clip are 9 or 10 frames apart."""
 _SERIALS = itertools.count()
 
 
 class Frame:
-    """One image, at the network's size, with the features it gave last.
+    """One image, at the network's size, with the features it gave.
 
     Args:
         image: Kept to recognize the frame. Shape: (H, W, 3).
@@ -29,8 +32,7 @@ class Frame:
     def __init__(self, image: Array, ready: Array) -> None:
         self.image, self.ready = image, ready
         self.serial = next(_SERIALS)
-        self._with: int | None = None
-        self._features: Features = ()
+        self._features: OrderedDict[int, Features] = OrderedDict()  # by the other's serial
 
     def features(
         self, other: Frame | None, stage: Callable[..., Features], *inputs: Array
@@ -38,10 +40,13 @@ class Frame:
         """What the stage gives for this frame minus another; not run again for the same two."""
         # The other's serial and not the other itself, which would keep its whole past alive.
         serial = other.serial if other else -1
-        if self._with != serial:
-            self._features = stage(*inputs)
-            self._with = serial
-        return self._features
+        if serial in self._features:
+            self._features.move_to_end(serial)
+        else:
+            self._features[serial] = stage(*inputs)
+            if len(self._features) > _PARTNERS:
+                self._features.popitem(last=False)
+        return self._features[serial]
 
 
 class FrameStore:

@@ -36,7 +36,8 @@ def write_card(results: Path, rows: Mapping[str, Mapping[str, str]]) -> str:
 def table(results: Path, task: str, titles: Mapping[str, str]) -> str:
     """Markdown table of one task: our recipes, then the baselines.
 
-    A cell of the test part is the mean over seeds and half the range between them.
+    A cell of the cross-validation is the mean over folds, one of the test part the mean over seeds
+    and half the range between them.
     """
     columns = SCORES[task]
     head = [
@@ -50,7 +51,7 @@ def table(results: Path, task: str, titles: Mapping[str, str]) -> str:
             _row(title, columns, study["cross_validation"], [t["after"] for t in study["test"]])
         )
     for name, found in _read(results / f"{task}-baselines.json").items():
-        lines.append(_row(name, columns, [found["cross_validation"]], found["test"]))
+        lines.append(_row(name, columns, found["cross_validation"], found["test"]))
     return "\n".join(lines)
 
 
@@ -92,10 +93,11 @@ def serving(results: Path) -> str:
 def _row(
     title: str,
     columns: Mapping[str, str],
-    validation: Sequence[Mapping[str, float]],
+    validation: Mapping[str, Any],
     test: Sequence[Mapping[str, float]],
 ) -> str:
-    cells = [_cell([v[c] for v in part]) for part in (validation, test) for c in columns]
+    cells = [_cell([validation["folds"][c]]) for c in columns]
+    cells += [_cell([v[c] for v in test]) for c in columns]
     return f"| {title} | " + " | ".join(cells) + " |"
 
 

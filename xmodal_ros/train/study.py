@@ -39,7 +39,6 @@ def study(
     out: Path,
     results: Path,
     seeds: Sequence[int] = SEEDS,
-    cv_seeds: Sequence[int] = (0,),
 ) -> dict[str, Any]:
     """Cross-validate a recipe, fit its temperature on what was left out, then read the test part.
 
@@ -48,26 +47,19 @@ def study(
         data_root: Folder of the data sets.
         out: Folder of runs; finished ones are read back.
         results: Folder to which `<name>.json` is written.
-        seeds: Networks trained on the whole training part.
-        cv_seeds: Seeds of which every fold is trained too.
+        seeds: Networks trained on the whole training part; of the first one every fold too.
     """
     recipe = find_recipe(name)
     task = TASKS[recipe.task]
     examples = task.build(data_root, out / "cache", prepare(recipe))
     labels = examples.index.labels
-    folds: list[dict[str, Any]] = []
-    logits, indices = [], []
-    for seed in cv_seeds:
-        runs = [
-            run(recipe, data_root, out, seed=seed, fold=k, examples=examples) for k in range(FOLDS)
-        ]
-        together = np.concatenate([r.logits for r in runs])
-        held_out = np.concatenate([r.held_out for r in runs])
-        folds.append({"seed": seed, **plain(softmax(together, axis=1), labels[held_out])})
-        logits.append(together)
-        indices.append(held_out)
-    temperature = fit_temperature(np.concatenate(logits), labels[np.concatenate(indices)])
-    calibrated = softmax(np.concatenate(logits) / temperature, axis=1)
+    runs = [
+        run(recipe, data_root, out, seed=seeds[0], fold=k, examples=examples) for k in range(FOLDS)
+    ]
+    left = np.concatenate([r.held_out for r in runs])
+    logits = np.concatenate([r.logits for r in runs])
+    temperature = fit_temperature(logits, labels[left])
+    parts = [plain(softmax(r.logits, axis=1), labels[r.held_out]) for r in runs]
     test = np.flatnonzero(examples.index.test & examples.index.scored)
     finals = []
     for seed in seeds:
@@ -85,8 +77,11 @@ def study(
     made = {
         "recipe": dataclasses.asdict(recipe),
         "split_sha256": split.sha256,
-        "cross_validation": folds,
-        "cross_validation_calibrated": plain(calibrated, labels[np.concatenate(indices)]),
+        "cross_validation": {
+            "folds": _mean(parts),
+            "together": plain(softmax(logits, axis=1), labels[left]),
+            "together_calibrated": plain(softmax(logits / temperature, axis=1), labels[left]),
+        },
         "temperature": temperature,
         "test": finals,
     }
@@ -105,9 +100,11 @@ def baselines(task: str, data_root: Path, out: Path, results: Path) -> dict[str,
     made: dict[str, Any] = {}
     for name, (model, features) in _models(task, examples, data_root, out).items():
         cv = np.zeros((len(index.test), index.targets.shape[1]))
+        parts = []
         for k in range(FOLDS):
             left, kept = train[folds[train] == k], train[folds[train] != k]
             cv[left] = _probabilities(model(0), features, index.labels, kept, left)
+            parts.append(plain(cv[left], index.labels[left]))
         tests = [
             {
                 "seed": s,
@@ -118,7 +115,8 @@ def baselines(task: str, data_root: Path, out: Path, results: Path) -> dict[str,
             }
             for s in SEEDS
         ]
-        made[name] = {"cross_validation": plain(cv[train], index.labels[train]), "test": tests}
+        validation = {"folds": _mean(parts), "together": plain(cv[train], index.labels[train])}
+        made[name] = {"cross_validation": validation, "test": tests}
     write(results / f"{task}-baselines.json", made)
     return made
 
@@ -162,6 +160,10 @@ def _probabilities(
     made = np.zeros((len(test), labels.max() + 1))
     made[:, model.classes_] = model.predict_proba(features[test])
     return made
+
+
+def _mean(parts: Sequence[dict[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([part[name] for part in parts])) for name in parts[0]}
 
 
 def plain(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:

@@ -125,8 +125,9 @@ def _gather(
 ) -> np.ndarray:
     """Points of any type and byte order, one pass per field."""
     points = np.zeros((*shape, 4), np.float32)
-    for k, (dtype, offset) in enumerate(zip(layout.dtypes, layout.offsets, strict=True)):
-        points[..., k] = np.ndarray(shape, dtype, data, offset, strides)
+    with np.errstate(over="ignore"):  # a double too large becomes infinite, and is left out
+        for k, (dtype, offset) in enumerate(zip(layout.dtypes, layout.offsets, strict=True)):
+            points[..., k] = np.ndarray(shape, dtype, data, offset, strides)
     return points.reshape(-1, 4)
 
 

@@ -40,7 +40,9 @@ class TorchBackend:
 
         def stage(*arrays: Array) -> tuple[Array, ...]:
             with torch.inference_mode(), _autocast(self.target):
-                outputs = module(*map(torch.from_numpy, arrays))
+                # Views of a recording are read-only, which torch warns of.
+                inputs = [torch.from_numpy(np.require(x, requirements="W")) for x in arrays]
+                outputs = module(*inputs)
             return tuple(x.float().numpy() for x in outputs)
 
         return stage
