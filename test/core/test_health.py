@@ -29,6 +29,7 @@ def test_a_jump_back_does_not_count_as_an_interval(timeline):
     line.play(*(("camera", 9000 + 20 * k) for k in range(20)))
     line.play(*(("camera", 1000 + 20 * k) for k in range(20)))
     assert line.health.clock_resets == 1
+    assert line.health.streams["camera"].jumps_back == 1
     assert line.health.streams["camera"].rate_hz == pytest.approx(50)
 
 

@@ -158,6 +158,19 @@ def test_stamps(graph, messages, stamp_ns, text, advice) -> None:
     assert advice in status.message
 
 
+def test_a_stamp_that_jumps_back_is_told_of_its_stream(graph, messages) -> None:
+    graph.perception()
+    publisher = graph.connected(CAMERA, Image)
+
+    def see() -> None:
+        for before_ns in (0, 5 * 10**9):
+            publisher.publish(messages.image(time.time_ns() - before_ns))
+
+    status = graph.status("input camera", "stamps: jumped back", see)
+    assert "a driver whose clock is not steady" in status.message
+    assert int(values(status)["jumps back"]) > 0
+
+
 def test_streams_that_do_not_meet_in_time(graph, messages) -> None:
     graph.perception(streams={"camera": {"tolerance_s": 0.001}, "tactile_left": {}})
     finger, eye = graph.connected(FINGER, Image), graph.connected(CAMERA, Image)

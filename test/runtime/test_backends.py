@@ -245,7 +245,7 @@ def test_importing_the_runtime_loads_no_backend():
     assert done.stdout.strip() == "[]"
 
 
-def test_a_cuda_stage_copies_in_replays_and_copies_out(monkeypatch):
+def test_a_cuda_stage_copies_in_replays_and_copies_out():
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
     module = torch.nn.Linear(4, 2).eval()

@@ -31,6 +31,8 @@ class StreamHealth:
     """Messages lost from the buffer (`OVERFLOW`) or, of the anchor, without a set (`LATE`)."""
     out_of_order: int = 0
     """Messages that came after a newer one; they are used."""
+    jumps_back: int = 0
+    """Stamps so far before the last one that everything was cleared."""
     missing: Counter[str] = field(default_factory=Counter)
     """Anchors for which this stream had nothing, by reason."""
     last_stamp_ns: int = 0
@@ -67,7 +69,10 @@ class Health:
     partial: int = 0
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Anchors without a set, by (required stream that was missing, reason)."""
-    clock_resets: int = 0
-    """How often a stamp jumped back and everything was cleared."""
     last_formed_ns: int = 0
     """Stamp of the last set."""
+
+    @property
+    def clock_resets(self) -> int:
+        """How often a stamp jumped back and everything was cleared."""
+        return sum(stream.jumps_back for stream in self.streams.values())

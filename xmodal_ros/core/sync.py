@@ -165,7 +165,7 @@ class Synchronizer:
     def _take(self, source: _Stream, time_ns: int, sample: Sample, now_ns: int) -> None:
         if source.newest_ns is not None and time_ns < source.newest_ns - self._jump_back_ns:
             self.clear()
-            self.health.clock_resets += 1
+            source.health.jumps_back += 1
         counts, anchor = source.health, self._anchor
         if not source.buffer.add(time_ns, sample):
             counts.refused[reasons.DUPLICATE] += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -25,13 +26,13 @@ from xmodal_ros.demo.watch import NODE, Watcher
 from xmodal_ros.eval import evaluate, show
 from xmodal_ros.eval.parity import Parity, compare, read_answers
 from xmodal_ros.eval.summary import percentiles
+from xmodal_ros.ros.profile import VARIABLES, profile
 
 START_TIMEOUT_S = 90.0
 """For loading and warming the model on a busy machine."""
 SETTLE_S = 1.0
 """Silence after the last message that ends a run."""
 REFRESH_S = 0.2
-CONFIG = Path(__file__).resolve().parents[2] / "config"
 
 
 class DemoError(UserError):
@@ -92,19 +93,19 @@ def _make_recording(out: Path, data: Path | None, console: Console) -> Path:
     with console.status("building the recording"):
         record_demo(path, data)
     with Recording(path) as source:
-        for name, text in source.metadata.items():
-            console.print(f"{name}: {text}", markup=False)
+        facts = source.metadata
+    console.print(facts["note"], markup=False)
+    for streams, origin in json.loads(facts["sources"]).items():
+        console.print(f"  {streams}: {origin['source']} ({origin['licence']})", markup=False)
     return path
 
 
 def _environment() -> dict[str, str]:
     """A graph of our own on this machine, and room for large messages."""
-    profile = str(CONFIG / "fastdds.xml")
     return {
         "ROS_DOMAIN_ID": str(20 + os.getpid() % 80),  # 0 to 101 are safe, low ones are in use
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-        "FASTRTPS_DEFAULT_PROFILES_FILE": profile,
-        "FASTDDS_DEFAULT_PROFILES_FILE": profile,
+        **dict.fromkeys(VARIABLES, str(profile())),
     }
 
 

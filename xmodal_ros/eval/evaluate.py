@@ -209,12 +209,13 @@ class _Moments:
     """Draws observations spread over the labelled stretches, or else over the recording."""
 
     def __init__(self, tracks: Mapping[str, LabelTrack], source: Recording) -> None:
-        middles = sorted(
-            (s.start_ns + s.end_ns) // 2 for track in tracks.values() for s in track.segments
+        # Late in a stretch, when clips and windows have filled.
+        late = sorted(
+            (s.start_ns + 3 * s.end_ns) // 4 for track in tracks.values() for s in track.segments
         )
-        if middles:
-            step = max(1, -(-len(middles) // MOMENTS))
-            self._wanted = middles[step // 2 :: step]
+        if late:
+            step = max(1, -(-len(late) // MOMENTS))
+            self._wanted = late[step // 2 :: step]
         else:
             length_ns = source.end_ns - source.start_ns
             self._wanted = [

@@ -21,13 +21,18 @@ from xmodal_ros.ros.pipeline import Pipeline
 from xmodal_ros.ros.session import NO_CLOCK, Session
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+COUNTED = ("refused", "dropped", "missing")
+"""Counters of `StreamHealth` by reason."""
 
+JUMPED = "jumped back"
 ADVICE = {
     reasons.ZERO_STAMP: "let its driver fill header.stamp",
     reasons.FUTURE_STAMP: "synchronize the machines' clocks, or set use_sim_time for a recording",
     reasons.DUPLICATE: "two publishers send the same messages, or its driver repeats stamps",
     reasons.OVERFLOW: "raise sync.max_messages or sync.max_megabytes",
     reasons.LATE: "it came after the set of its time had left; raise sync.timeout_s",
+    JUMPED: "by over sync.jump_back_s, so all that waited was forgotten: a recording that starts "
+    "again, or a driver whose clock is not steady",
     NO_CLOCK: "start what publishes /clock, or unset use_sim_time",
     windows.SKEW: "raise its tolerance_s, or set its offset_s if it is constant",
 }
@@ -62,9 +67,9 @@ class Diagnostics:
         """Status of one stream's input."""
         stream = source.stream
         news = {
-            kind: self._news(f"{stream.name} {kind}", getattr(health, kind))
-            for kind in ("refused", "dropped", "missing")
+            kind: self._news(f"{stream.name} {kind}", getattr(health, kind)) for kind in COUNTED
         }
+        stamps = self._news(f"{stream.name} stamps", {JUMPED: health.jumps_back})
         heard = self._news(f"{stream.name} heard", {"messages": source.heard})["messages"]
         starved = source.silent_s > self.settings.output.starved_after_s
         vital = stream.required or stream.name == self.settings.anchor.name
@@ -73,7 +78,7 @@ class Diagnostics:
             level, text = ERROR if vital else WARN, source.why_silent()
         elif not source.heard:
             text = "waiting for the first message"
-        elif trouble := self._trouble(source, health, news, heard):
+        elif trouble := self._trouble(source, health, {**news, "stamps": stamps}, heard):
             level, text = WARN, trouble
             if vital and heard and news["refused"].total() >= heard:
                 level = ERROR
@@ -86,8 +91,9 @@ class Diagnostics:
             "stamp to arrival (s)": round(health.delay_ns * 1e-9, 4),
             "skew to anchor (s)": round(health.skew_ns * 1e-9, 4),
             "out of order": health.out_of_order,
+            "jumps back": health.jumps_back,
         }
-        for kind in news:
+        for kind in COUNTED:
             values |= {f"{kind}: {what}": n for what, n in getattr(health, kind).items()}
         return self._status(f"input {stream.name}", level, text, values, source.topic)
 

@@ -89,6 +89,10 @@ class Predictor:
         self.encode.clear()
         self.fuse.clear()
         self.clear()
+        if self.backend.target.kind == "cuda":
+            import torch
+
+            torch.cuda.empty_cache()  # torch keeps what is freed, and other processes need it
 
     def clear(self) -> None:
         """Forget kept frame features. Predictions do not depend on it."""
