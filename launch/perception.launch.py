@@ -66,7 +66,9 @@ def generate_launch_description() -> LaunchDescription:
                 description="configure and activate the node once it runs",
             ),
             DeclareLaunchArgument(
-                "use_sim_time", default_value="false", description="take time from /clock"
+                "use_sim_time",
+                default_value="",
+                description="take time from /clock: true or false; empty for the settings'",
             ),
             DeclareLaunchArgument(
                 "fastdds_profile",
@@ -87,8 +89,9 @@ def _profile(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 
 def _node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """The node with the parameters that were given, so that the others stay the settings'."""
-    given = {name: LaunchConfiguration(name).perform(context) for name in ("settings", *INFERENCE)}
-    settings = given.pop("settings")
+    names = ("settings", "use_sim_time", *INFERENCE)
+    given = {name: LaunchConfiguration(name).perform(context) for name in names}
+    settings, sim_time = given.pop("settings"), given.pop("use_sim_time")
     parameters = [str(CONFIG / settings) if settings == Path(settings).name else settings]
     node = LifecycleNode(
         package="xmodal_ros",
@@ -99,7 +102,7 @@ def _node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         parameters=[
             *(parameters if settings else []),
             {f"inference.{name}": value for name, value in given.items() if value},
-            {"use_sim_time": LaunchConfiguration("use_sim_time").perform(context) == "true"},
+            *([{"use_sim_time": sim_time == "true"}] if sim_time else []),
         ],
         remappings=[(s.topic, LaunchConfiguration(s.name)) for s in DEFAULT_STREAMS],
     )

@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT))  # runs from a checkout that is not installed
 
 from xmodal_ros.core.declare import Described, describe  # noqa: E402
 from xmodal_ros.core.settings import (  # noqa: E402
+    DEFAULT_STREAMS,
     InferenceSettings,
     OutputSettings,
     StreamSettings,
@@ -37,6 +38,13 @@ def parameters() -> str:
         live = "" if row.read_only else "yes"
         cells = [f"`{row.name}`", _code(row.default), _range(row), live, row.doc]
         rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def streams() -> str:
+    """One row per default stream: name, topic, type."""
+    rows = ["| stream | topic | type |", "|---|---|---|"]
+    rows += [f"| `{s.name}` | `{s.topic}` | `{s.message_type}` |" for s in DEFAULT_STREAMS]
     return "\n".join(rows)
 
 
@@ -73,6 +81,7 @@ def example(path: Path) -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "parameters": parameters,
+    "streams": streams,
     "messages": messages,
     "fields": fields,
 }
