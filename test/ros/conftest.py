@@ -181,8 +181,18 @@ class Graph:
 
     def call(self, kind: Any, service: str, request: Any) -> Any:
         """Call a service and return its answer."""
-        client = self.peer.create_client(kind, service)
-        self.until(client.service_is_ready)
+        clients = [self.peer.create_client(kind, service)]
+        made_s = time.monotonic()
+
+        def ready() -> bool:
+            nonlocal made_s
+            if time.monotonic() > made_s + 5:  # discovery can miss a client: make another
+                made_s = time.monotonic()
+                clients.append(self.peer.create_client(kind, service))
+            return bool(clients[-1].service_is_ready())
+
+        self.until(ready)
+        client = clients[-1]
         # A service that has not discovered its client yet answers into the void: ask again.
         answers = [client.call_async(request)]
         asked_s = time.monotonic()
