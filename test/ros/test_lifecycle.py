@@ -50,7 +50,8 @@ def test_a_transition_that_is_not_possible_is_refused_and_the_node_lives(graph) 
     graph.perception(start=False)
 
     assert not change(graph, Transition.TRANSITION_ACTIVATE)
-    assert change(graph, Transition.TRANSITION_CONFIGURE)  # possible from where it was, only
+    assert state(graph) == "unconfigured"
+    assert change(graph, Transition.TRANSITION_CONFIGURE)
 
 
 def test_configure_fails_with_the_reason_where_the_bundle_is_broken(
