@@ -19,8 +19,8 @@ with Recording(arguments.recording) as recording:
     _, kind, log_time_ns, message = next(recording.messages())
     print(f"the first message, at {log_time_ns / 1e9:.3f} s, is a {kind}")
 
-    settings = Settings().reading(bundle.inputs)
-    replay = observations(recording, settings, bundle.windows())
+    settings, windows = bundle.fit(Settings())
+    replay = observations(recording, settings, windows)
     count = sum(1 for observation in replay)
     print(f"{count} observations, {replay.health.partial} with a stream missing")
     print("not readable:", recording.unread or "nothing")

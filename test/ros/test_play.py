@@ -72,13 +72,13 @@ def stamp_of(message) -> int:
 def offline(recording: Path, tiny_bundle: Path) -> dict[str, dict[int, np.ndarray]]:
     """By head and stamp, the probabilities that the offline path gives."""
     bundle = Bundle.load(tiny_bundle)
-    settings = Settings().reading(bundle.windows())
+    settings, windows = bundle.fit(Settings())
     found: dict[str, dict[int, np.ndarray]] = {head: {} for head in KINDS}
     with (
         Predictor(bundle, InferenceSettings(backend="torch", threads=1)) as predictor,
         Recording(recording) as opened,
     ):
-        for observation in observations(opened, settings, bundle.windows()):
+        for observation in observations(opened, settings, windows):
             prediction = predictor.predict(observation)
             for name, head in prediction.heads.items():
                 answer = head.probabilities[1:] if name == "grasp" else head.probabilities

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import pickle
 import shutil
 from collections.abc import Callable
@@ -12,7 +13,8 @@ import torch
 import yaml
 from safetensors.torch import load_file, save_file
 
-from xmodal_ros.core.errors import BundleError
+from xmodal_ros.core.errors import BundleError, SettingsError
+from xmodal_ros.core.settings import DEFAULT_STREAMS, Settings, StreamSettings
 from xmodal_ros.core.types import Modality
 from xmodal_ros.core.windows import Clip, Nearest, Resampled
 from xmodal_ros.nn.network import build_network
@@ -61,6 +63,21 @@ def rewrite(folder: Path, tensors: dict[str, torch.Tensor]) -> None:
 
 def test_a_whole_bundle_has_no_problem(tiny_bundle):
     assert check_bundle(tiny_bundle) == []
+
+
+def test_settings_are_fitted_to_what_is_read(tiny_bundle):
+    bundle = Bundle.load(tiny_bundle)
+    extra = StreamSettings(name="roof", modality="lidar", topic="roof/points")
+    streams = {s.name: s for s in (*DEFAULT_STREAMS, extra)}
+    del streams["imu"]
+
+    fitted, windows = bundle.fit(Settings(streams=tuple(streams.values())))
+    assert [s.name for s in fitted.streams] == list(windows)
+    assert set(windows) == {"camera", "tactile_left", "tactile_right"}
+
+    streams["camera"] = dataclasses.replace(streams["camera"], modality="lidar")
+    with pytest.raises(SettingsError, match=r"camera.modality: got 'lidar'.*'camera', which"):
+        bundle.fit(Settings(streams=tuple(streams.values())))
 
 
 def test_says_what_is_read_from_each_stream(tiny_bundle):

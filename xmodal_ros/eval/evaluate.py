@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,9 +83,7 @@ def predict(
     """The first half of `evaluate`: predict, and write `predictions` only."""
     with Recording(recording) as source:
         bundle = Bundle.load(settings.inference.bundle)
-        used = settings.reading(bundle.windows())
-        names = [stream.name for stream in used.streams]
-        windows = {n: window for n, window in bundle.windows().items() if n in names}
+        used, windows = bundle.fit(settings)
         replay = observations(source, used, windows)
         tracks = read_labels(source)
         gathered, moments = Gathered(), _Moments(tracks, source)
@@ -157,15 +155,28 @@ def examples(recording: str | Path, bundle: Bundle, count: int) -> list[Observat
         DataError: the recording gives none.
     """
     with Recording(recording) as source:
-        used = Settings().reading(bundle.inputs)
-        whole = [o for o in observations(source, used, bundle.windows()) if not o.missing]
+        used, windows = bundle.fit(Settings())
+        replay = observations(source, used, windows)
+        whole = _spread((o for o in replay if not o.missing), count)
         if not whole or len(used.streams) < len(bundle.inputs):
             raise DataError(
                 "gives no observation with every stream",
                 where=str(recording),
                 expected=", ".join(bundle.inputs),
             )
-    return whole[:: max(1, len(whole) // count)][:count]
+    return whole
+
+
+def _spread(found: Iterable[Observation], count: int) -> list[Observation]:
+    """At most `count` of what is found, evenly spread; twice as many are in memory at most."""
+    kept: list[Observation] = []
+    step = 1
+    for index, observation in enumerate(found):
+        if index % step == 0:
+            kept.append(observation)
+        if len(kept) == 2 * count:
+            kept, step = kept[::2], 2 * step
+    return kept[:: max(1, len(kept) // count)][:count]
 
 
 def read_labels(source: Recording) -> dict[str, LabelTrack]:

@@ -33,35 +33,15 @@ class Model:
 
     def __init__(self, settings: Settings) -> None:
         self.bundle = Bundle.load(settings.inference.bundle)
-        self._inputs = self.bundle.inputs
-        self.settings = settings.reading(self._inputs)
-        """The settings with the streams that are used."""
+        self.settings, self.windows = self.bundle.fit(settings)
+        """The settings with the streams that are used, and how each of them is read."""
         for stream in self.settings.streams:
-            self._check(stream)
-        names = [s.name for s in self.settings.streams]
-        self.windows = {n: w for n, w in self.bundle.windows().items() if n in names}
+            _check_type(stream)
         self.types = {name: message_type(h.task) for name, h in self.bundle.heads.items()}
         """Message type by name of head."""
-        self.modalities = {name: spec.modality for name, spec in self._inputs.items()}
+        self.modalities = {name: spec.modality for name, spec in self.bundle.inputs.items()}
         self.predictor = Predictor(self.bundle, settings.inference)
         self.predictor.warm_up()
-
-    def _check(self, stream: StreamSettings) -> None:
-        """Refuse a stream that cannot be what the bundle reads."""
-        spec, modality = self._inputs.get(stream.name), Modality(stream.modality)
-        if spec and spec.modality is not modality:
-            raise SettingsError(
-                f"got '{modality.value}'",
-                where=f"{stream.name}.modality",
-                expected=f"'{spec.modality.value}', which bundle '{self.bundle.id}' reads",
-            )
-        fitting = [name for name, (kinds, _) in DECODERS.items() if modality in kinds]
-        if stream.message_type not in fitting:
-            raise SettingsError(
-                f"got '{stream.message_type}'",
-                where=f"{stream.name}.type",
-                expected=f"{' or '.join(fitting)}, which can be read as {modality.value}",
-            )
 
     def info(self, stamp: Time) -> ModelInfo:
         """The message that describes the model."""
@@ -95,7 +75,7 @@ class Model:
                     frames=spec.frames,
                     spacing=spec.spacing_s,
                 )
-                for name, spec in self._inputs.items()
+                for name, spec in bundle.inputs.items()
             ],
         )
 
@@ -120,3 +100,15 @@ class Model:
     def close(self) -> None:
         """Free the device's memory."""
         self.predictor.close()
+
+
+def _check_type(stream: StreamSettings) -> None:
+    """Refuse a message type that cannot carry the stream's modality."""
+    modality = Modality(stream.modality)
+    fitting = [name for name, (kinds, _) in DECODERS.items() if modality in kinds]
+    if stream.message_type not in fitting:
+        raise SettingsError(
+            f"got '{stream.message_type}'",
+            where=f"{stream.name}.type",
+            expected=f"{' or '.join(fitting)}, which can be read as {modality.value}",
+        )

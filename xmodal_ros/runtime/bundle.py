@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from xmodal_ros.core.declare import setting, validate
-from xmodal_ros.core.errors import BundleError
+from xmodal_ros.core.errors import BundleError, SettingsError
+from xmodal_ros.core.settings import Settings
 from xmodal_ros.core.types import Modality
 from xmodal_ros.core.windows import Clip, Nearest, Resampled, Window
 
@@ -129,6 +130,24 @@ class Bundle:
     def windows(self) -> dict[str, Window]:
         """How the synchronizer has to read each stream."""
         return {stream: spec.window for stream, spec in self.inputs.items()}
+
+    def fit(self, settings: Settings) -> tuple[Settings, dict[str, Window]]:
+        """The settings with only the streams that are read here, and how each of them is read.
+
+        Raises:
+            SettingsError: none of the streams is read here, or one is of another modality.
+        """
+        used = settings.reading(self.inputs)
+        for stream in used.streams:
+            spec = self.inputs.get(stream.name)
+            if spec and stream.modality != spec.modality.value:
+                raise SettingsError(
+                    f"got '{stream.modality}'",
+                    where=f"{stream.name}.modality",
+                    expected=f"'{spec.modality.value}', which bundle '{self.id}' reads",
+                )
+        names = [stream.name for stream in used.streams]
+        return used, {n: window for n, window in self.windows().items() if n in names}
 
     def expected(self, head: str) -> int:
         """Bit mask of the modalities a head was trained for."""
