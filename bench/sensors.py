@@ -1,12 +1,14 @@
 """Sensors as a process of their own: `python -m bench.sensors SCENE`, a scene as JSON.
 
 Waits until every topic has its subscribers, publishes with our Fast DDS profile, says the end on
-`/bench/done`, and prints how many messages of each sensor it published.
+`/bench/done`, and prints how many messages of each topic it published, and how long after the
+stamp it handed them over: messages of one stamp are published one after another.
 """
 
 from __future__ import annotations
 
 import json
+import statistics
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -62,8 +64,8 @@ def message(modality: str) -> Any:
     return cloud
 
 
-def publish(node: Node, scene: Scene) -> dict[str, int]:
-    """Publish at the sensors' rates and return the number of messages of each topic."""
+def publish(node: Node, scene: Scene) -> dict[str, list[float]]:
+    """Publish at the sensors' rates; return by topic each message's time since its stamp in s."""
     kinds = {topic: modality for topic, (modality, _) in scene.sensors.items()}
     publishers = {t: node.create_publisher(TYPES[k], t, PUBLISHER_DEPTH) for t, k in kinds.items()}
     done = node.create_publisher(Empty, DONE, 1)
@@ -79,17 +81,19 @@ def publish(node: Node, scene: Scene) -> dict[str, int]:
         for topic, (_, rate_hz) in scene.sensors.items()
         for k in range(int(scene.seconds * rate_hz))
     ]
+    held_s: dict[str, list[float]] = {topic: [] for topic in kinds}
     begun, last_s = time.monotonic(), -1.0
     for offset_s, topic in sorted(due_s, key=lambda due: due[0]):
-        time.sleep(max(begun + offset_s - time.monotonic(), 0))
         if offset_s > last_s:
-            stamp, last_s = node.get_clock().now().to_msg(), offset_s
+            time.sleep(max(begun + offset_s - time.monotonic(), 0))
+            stamp, stamped, last_s = node.get_clock().now().to_msg(), time.monotonic(), offset_s
         messages[topic].header.stamp = stamp
+        held_s[topic].append(time.monotonic() - stamped)
         publishers[topic].publish(messages[topic])
     time.sleep(DRAIN_S)
     done.publish(Empty())
     time.sleep(DRAIN_S)
-    return {topic: sum(due[1] == topic for due in due_s) for topic in kinds}
+    return held_s
 
 
 def main() -> None:
@@ -97,7 +101,10 @@ def main() -> None:
     use_profile()
     rclpy.init()
     node = rclpy.create_node("bench_sensors")
-    print(json.dumps(publish(node, Scene(**json.loads(sys.argv[1])))))
+    held_s = publish(node, Scene(**json.loads(sys.argv[1])))
+    counts = {topic: len(times) for topic, times in held_s.items()}
+    held_ms = {topic: 1e3 * statistics.median(times) for topic, times in held_s.items()}
+    print(json.dumps({"counts": counts, "held_ms": held_ms}))
     node.destroy_node()
     rclpy.shutdown()
 

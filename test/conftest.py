@@ -71,7 +71,7 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import numpy as np
 
     from xmodal_ros.nn.network import build_network
-    from xmodal_ros.runtime.bundle import HeadCard
+    from xmodal_ros.runtime.manifest import HeadCard
     from xmodal_ros.runtime.ood import fit_statistics
     from xmodal_ros.runtime.save import save_bundle
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from xmodal_ros.nn.normalize import NORMALIZATIONS, normalize
 
@@ -48,3 +49,18 @@ def test_brightness_of_the_light_hardly_matters(images, kind):
 def test_a_flat_image_gives_zeros_not_noise(kind):
     flat = torch.full((1, 40, 56, 3), 90, dtype=torch.uint8)
     torch.testing.assert_close(normalize(flat, kind), torch.zeros(1, 3, 40, 56), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("shape", [(40, 56), (43, 58)])
+def test_relative_is_the_image_over_its_blurred_self(shape):
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (2, *shape, 3), dtype=torch.uint8, generator=generator)
+    x = images.permute(0, 3, 1, 2).float()
+    small = F.adaptive_avg_pool2d(x, (shape[0] // 4, shape[1] // 4))
+    for _ in range(2):  # 0.18 of the width, odd
+        small = F.avg_pool2d(small, 3, 1, 1, count_include_pad=False)
+    blurred = F.interpolate(small, shape, mode="bilinear", align_corners=False)
+    expected = x / (blurred + 8) - 1
+    torch.testing.assert_close(normalize(images, "relative"), expected, atol=1e-5, rtol=0)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(normalize(images, "relative"), expected, atol=1e-5, rtol=0)

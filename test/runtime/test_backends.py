@@ -14,8 +14,9 @@ from xmodal_ros.runtime.backends import onnxruntime as ort_backend
 from xmodal_ros.runtime.backends import selection
 from xmodal_ros.runtime.backends.base import ConversionCache, Target
 from xmodal_ros.runtime.backends.selection import computes, create, select
-from xmodal_ros.runtime.bundle import BackendRecord, Bundle
+from xmodal_ros.runtime.bundle import Bundle
 from xmodal_ros.runtime.export import TOLERANCE, measure_backends, record_backends
+from xmodal_ros.runtime.manifest import BackendRecord
 from xmodal_ros.runtime.predictor import Predictor
 
 ON_CPU = [("torch", "bf16"), ("openvino", "fp32"), ("openvino", "bf16"), ("onnxruntime", "fp32")]
@@ -64,11 +65,32 @@ def test_results_belong_to_the_caller(bundle, backend):
     with Predictor(bundle, settings(backend, precision="fp32")) as predictor:
         stage = predictor.encode["imu"]
         window = np.ones((1, 64, 6), np.float32)
-        first = stage(window)
+        begun = stage(window)
+        first = begun()
         kept = [x.copy() for x in first]
-        stage(2 * window)
+        stage(2 * window)()
         for ours, before in zip(first, kept, strict=True):
             np.testing.assert_array_equal(ours, before)
+        assert all(a is b for a, b in zip(begun(), first, strict=True))
+
+
+def test_openvino_computes_several_inputs_at_a_time(bundle):
+    pytest.importorskip("openvino")
+    windows = [np.full((1, 64, 6), value, np.float32) for value in range(7)]
+    inference = InferenceSettings(backend="openvino", precision="fp32", threads=3)
+    with Predictor(bundle, inference) as predictor:
+        stage = predictor.encode["imu"]
+        alone = [stage(window)() for window in windows]
+        begun = [stage(window) for window in windows]  # more than there are requests
+        assert len(stage.running) == 3
+        for run, expected in reversed(list(zip(begun, alone, strict=True))):
+            for ours, theirs in zip(run(), expected, strict=True):
+                np.testing.assert_array_equal(ours, theirs)
+        assert not stage.running
+        assert len(stage.idle) == 3
+        with pytest.raises(RuntimeError):
+            stage(np.zeros((1, 3, 6), np.float32))
+        np.testing.assert_array_equal(stage(windows[0])()[0], alone[0][0])
 
 
 def test_graphs_are_converted_once(tmp_path, monkeypatch):
@@ -254,7 +276,7 @@ def test_a_cuda_stage_copies_in_replays_and_copies_out():
     for value in (1.0, -2.0):
         inputs = np.full((1, 4), value, np.float32)
         expected = module.cpu()(torch.from_numpy(inputs)).detach().numpy()
-        np.testing.assert_allclose(stage(inputs)[0], expected, atol=1e-4)
+        np.testing.assert_allclose(stage(inputs)()[0], expected, atol=1e-4)
 
 
 class SimpleModule(torch.nn.Module):

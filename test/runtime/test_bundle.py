@@ -19,13 +19,8 @@ from xmodal_ros.core.types import Modality
 from xmodal_ros.core.windows import Clip, Nearest, Resampled
 from xmodal_ros.nn.network import build_network
 from xmodal_ros.runtime import bundle as module
-from xmodal_ros.runtime.bundle import (
-    Bundle,
-    HeadCard,
-    check_bundle,
-    default_bundle,
-    file_hash,
-)
+from xmodal_ros.runtime.bundle import Bundle, check_bundle, default_bundle
+from xmodal_ros.runtime.manifest import HeadCard, file_hash
 from xmodal_ros.runtime.save import save_bundle
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from xmodal_ros.data.splits import FOLDER, load_split
 from xmodal_ros.nn.architecture import ImuSettings
 from xmodal_ros.train import activity, material
+from xmodal_ros.train.make_splits import make_splits
 from xmodal_ros.train.tasks import TASKS
 
 
@@ -16,6 +19,12 @@ def test_split_files_fit_the_data(task, shared_data):
     name = TASKS[task].split
     split = load_split(FOLDER / f"{name}.csv", shared_data / name)  # checks hashes and leaks
     assert set(split.groups("train")).isdisjoint(split.groups("test"))
+
+
+def test_the_split_files_can_be_made_again(shared_data, tmp_path):
+    make_splits(shared_data, tmp_path)
+    for path in FOLDER.glob("*.csv"):
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
 
 
 def test_kinds_are_the_most_frequent_categories(shared_data):
@@ -73,8 +82,28 @@ def test_rotations_are_proper():
     np.testing.assert_allclose(np.linalg.det(made), 1.0)
 
 
-def test_augmented_photo_has_the_asked_size():
+def test_views_are_the_eight_symmetries_of_a_photo():
     photo = np.random.default_rng(0).integers(0, 255, (40, 30, 3), dtype=np.uint8)
-    view = material.augment(photo, 16, 24, np.random.default_rng(1))
-    assert view.shape == (16, 24, 3)
-    assert view.dtype == np.uint8
+    views = material.views(photo)
+    np.testing.assert_array_equal(views[0], photo)
+    assert len(views) == material.VIEWS
+    assert len({(view.shape, view.tobytes()) for view in views}) == material.VIEWS
+    for view in views:
+        assert any(np.array_equal(np.rot90(view, k), photo) for k in range(4)) or any(
+            np.array_equal(np.rot90(view, k)[:, ::-1], photo) for k in range(4)
+        )
+
+
+def test_folds_hold_out_neighbours_together(shared_data):
+    from xmodal_ros.data.material_photos import MaterialPhotos
+
+    tiles = MaterialPhotos(shared_data / material.SPLIT).tiles
+    groups = material.stretches(tiles)
+    for category, part in {(t.category, t.split) for t in tiles}:
+        made = [
+            g
+            for g, t in zip(groups, tiles, strict=True)
+            if (t.category, t.split) == (category, part)
+        ]
+        runs = 1 + sum(a != b for a, b in pairwise(made))
+        assert runs == len(set(made)) == min(material.STRETCHES, len(made))

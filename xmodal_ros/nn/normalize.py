@@ -49,10 +49,30 @@ def normalize(images: Tensor, kind: str) -> Tensor:
 
 
 def _blur(x: Tensor) -> Tensor:
-    """Two box filters on a smaller image: close to a Gaussian of 0.4 times their width."""
+    """Two box filters on a smaller image: close to a Gaussian of 0.4 times their width.
+
+    Rows and columns are filtered by matrices, which takes OpenVINO a quarter of the time.
+    """
     height, width = x.shape[2:]
-    small = F.adaptive_avg_pool2d(x, (height // _SHRINK, width // _SHRINK))
     size = 2 * int(_BLUR * width / _SHRINK / 2) + 1
+    # Half precision would lose what is left after the blurred image is subtracted.
+    with torch.autocast(x.device.type, enabled=False):
+        row_filter, enlarge_rows = _filters(height, size, x.device)
+        column_filter, enlarge_columns = _filters(width, size, x.device)
+        small = row_filter @ x @ column_filter.T  # (B, 3, H, W) -> (B, 3, H / 4, W / 4)
+        return enlarge_rows @ small @ enlarge_columns.T
+
+
+def _filters(length: int, size: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Matrices that shrink and blur an axis, and that enlarge it again.
+
+    Shapes: (length / 4, length) and (length, length / 4).
+    """
+    short = length // _SHRINK
+    unit = torch.eye(length, device=device)[:, None]
+    small = F.adaptive_avg_pool1d(unit, short)
     for _ in range(2):
-        small = F.avg_pool2d(small, size, 1, size // 2, count_include_pad=False)
-    return F.interpolate(small, (height, width), mode="bilinear", align_corners=False)
+        small = F.avg_pool1d(small, size, 1, size // 2, count_include_pad=False)
+    unit = torch.eye(short, device=device)[:, None]
+    large = F.interpolate(unit, length, mode="linear", align_corners=False)
+    return small[:, 0].T, large[:, 0].T

@@ -2,63 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from xmodal_ros.core.declare import setting, validate
 from xmodal_ros.core.errors import BundleError, SettingsError
 from xmodal_ros.core.settings import Settings
 from xmodal_ros.core.types import Modality
 from xmodal_ros.core.windows import Clip, Nearest, Resampled, Window
+from xmodal_ros.runtime.check import read_manifest
+from xmodal_ros.runtime.manifest import MANIFEST, STATISTICS, WEIGHTS, Manifest
 
 if TYPE_CHECKING:
     from xmodal_ros.nn.architecture import Architecture
     from xmodal_ros.nn.network import Network
-
-WEIGHTS, MANIFEST, CARD = "weights.safetensors", "bundle.yaml", "README.md"
-FORMAT = 1
-TASKS = ("material", "activity", "grasp")
-STATISTICS = "statistics"  # prefix, in the weights file, of the out-of-distribution statistics
-
-
-@dataclass(frozen=True)
-class HeadCard:
-    """What a head's numbers mean: labels, calibration and thresholds."""
-
-    task: str = setting("material", "what it answers", choices=TASKS)
-    labels: tuple[str, ...] = setting((), "one per class")
-    temperature: float = setting(1.0, "divides the logits", low=0.01, high=100.0)
-    abstain_below: float = setting(0.0, "confidence under which it abstains", low=0.0, high=1.0)
-    threshold: float = setting(
-        0.5, "probability of class 1 from which a two-class head decides for it", low=0.0, high=1.0
-    )
-
-    def __post_init__(self) -> None:
-        validate(self, "")
-
-
-@dataclass(frozen=True)
-class BackendRecord:
-    """How one backend compared with torch fp32 when the bundle was exported."""
-
-    backend: str = setting("torch", "name of the backend")
-    device: str = setting("cpu", "cpu or cuda")
-    precision: str = setting("fp32", "number format", choices=["fp32", "fp16", "bf16"])
-    difference: float = setting(0.0, "largest difference of a probability", low=0.0, high=1.0)
-    passed: bool = setting(False, "whether the difference is within the precision's tolerance")
-    milliseconds: float = setting(0.0, "median per observation, nothing cached", low=0.0)
-    milliseconds_p10: float = setting(0.0, "10th percentile", low=0.0)
-    milliseconds_p90: float = setting(0.0, "90th percentile", low=0.0)
-
-    def __post_init__(self) -> None:
-        validate(self, "")
 
 
 @dataclass(frozen=True)
@@ -87,20 +48,8 @@ class InputSpec:
 
 
 @dataclass(frozen=True)
-class Bundle:
+class Bundle(Manifest):
     """A model that was verified: what it reads, what it answers, where its weights are."""
-
-    path: Path
-    id: str
-    licence: str
-    weights_hash: str
-    """SHA-256 of the weights file, hexadecimal."""
-    architecture: Mapping[str, Any]
-    spec: Architecture
-    heads: Mapping[str, HeadCard]
-    backends: tuple[BackendRecord, ...] = ()
-    training: Mapping[str, Any] = field(default_factory=dict)
-    metrics: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: str | Path = "") -> Bundle:
@@ -112,15 +61,13 @@ class Bundle:
         Raises:
             BundleError: lists everything that is wrong with it.
         """
-        from xmodal_ros.runtime.check import read_bundle
-
         folder = Path(path) if str(path) else default_bundle()
-        bundle, problems = read_bundle(folder)
-        if bundle is None or problems:
+        manifest, problems = read_manifest(folder)
+        if manifest is None or problems:
             raise BundleError(
                 "; ".join(problems), where=str(folder), do="See `xmodal bundle check`"
             )
-        return bundle
+        return cls(**vars(manifest))
 
     @property
     def inputs(self) -> dict[str, InputSpec]:
@@ -184,9 +131,7 @@ class Bundle:
 
 def check_bundle(path: str | Path) -> list[str]:
     """Everything that is wrong with a bundle, in words; empty when it is whole."""
-    from xmodal_ros.runtime.check import read_bundle
-
-    return read_bundle(Path(path))[1]
+    return read_manifest(Path(path))[1]
 
 
 def default_bundle() -> Path:
@@ -214,11 +159,6 @@ def default_bundle() -> Path:
         where=", ".join(map(str, roots)),
         do="Set inference.bundle to the folder of one",
     )
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _input(spec: Architecture, stream: str) -> InputSpec:

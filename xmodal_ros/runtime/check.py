@@ -12,15 +12,15 @@ import yaml
 
 from xmodal_ros.core.declare import from_mapping
 from xmodal_ros.core.errors import SettingsError, UserError
-from xmodal_ros.runtime.bundle import (
+from xmodal_ros.runtime.manifest import (
     CARD,
     FORMAT,
     MANIFEST,
     STATISTICS,
     WEIGHTS,
     BackendRecord,
-    Bundle,
     HeadCard,
+    Manifest,
     file_hash,
 )
 
@@ -44,11 +44,11 @@ _KINDS: tuple[tuple[str, type[Any], str], ...] = (
 Shapes = dict[str, tuple[int, ...]]
 
 
-def read_bundle(folder: Path) -> tuple[Bundle | None, list[str]]:
-    """Read a bundle.
+def read_manifest(folder: Path) -> tuple[Manifest | None, list[str]]:
+    """Read a bundle's manifest and compare its weights with it.
 
     Returns:
-        The bundle, or None where too little of it is readable, and all problems in words.
+        What it says, or None where too little of it is readable, and all problems in words.
     """
     if not folder.is_dir():
         return None, ["there is no such folder"]
@@ -68,7 +68,7 @@ def read_bundle(folder: Path) -> tuple[Bundle | None, list[str]]:
         _compare(spec, tensors, problems)
     if spec is None:
         return None, problems
-    return Bundle(
+    return Manifest(
         path=folder,
         id=str(manifest.get("id")),
         licence=str(manifest.get("licence")),

@@ -12,7 +12,8 @@ import yaml
 from xmodal_ros.core.settings import InferenceSettings
 from xmodal_ros.core.types import Observation, Prediction
 from xmodal_ros.runtime.backends.selection import BACKENDS, computes, missing_packages
-from xmodal_ros.runtime.bundle import MANIFEST, BackendRecord, Bundle
+from xmodal_ros.runtime.bundle import Bundle
+from xmodal_ros.runtime.manifest import MANIFEST, BackendRecord
 from xmodal_ros.runtime.predictor import Predictor
 from xmodal_ros.runtime.save import write_manifest
 

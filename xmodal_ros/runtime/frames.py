@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from xmodal_ros.runtime.backends.base import Result
+
 Array = npt.NDArray[Any]
 Features = tuple[Array, ...]
 Key = tuple[str, int]
@@ -32,11 +34,11 @@ class Frame:
     def __init__(self, image: Array, ready: Array) -> None:
         self.image, self.ready = image, ready
         self.serial = next(_SERIALS)
-        self._features: OrderedDict[int, Features] = OrderedDict()  # by the other's serial
+        self._features: OrderedDict[int, Result] = OrderedDict()  # by the other's serial
 
     def features(
-        self, other: Frame | None, stage: Callable[..., Features], *inputs: Array
-    ) -> Features:
+        self, other: Frame | None, stage: Callable[..., Result], *inputs: Array
+    ) -> Result:
         """What the stage gives for this frame minus another; not run again for the same two."""
         # The other's serial and not the other itself, which would keep its whole past alive.
         serial = other.serial if other else -1

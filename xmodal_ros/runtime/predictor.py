@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import partial
 from time import perf_counter_ns
 from types import TracebackType
 from typing import Any
@@ -15,8 +16,15 @@ import numpy.typing as npt
 from xmodal_ros.core.errors import DataError
 from xmodal_ros.core.settings import InferenceSettings
 from xmodal_ros.core.types import HeadPrediction, Modality, Observation, Prediction, StreamData
-from xmodal_ros.runtime.backends import Backend, ConversionCache, Stage, create, select
-from xmodal_ros.runtime.bundle import Bundle, HeadCard
+from xmodal_ros.runtime.backends import (
+    Backend,
+    ConversionCache,
+    Result,
+    Stage,
+    create,
+    select,
+)
+from xmodal_ros.runtime.bundle import Bundle
 from xmodal_ros.runtime.frames import Features, Frame, FrameStore
 from xmodal_ros.runtime.ood import ood_score
 from xmodal_ros.runtime.preprocess import check_window, resize_image
@@ -48,7 +56,7 @@ class Predictor:
             name: getattr(bundle.spec.branch(name), "difference", "none") for name in self.inputs
         }
         self.store = FrameStore()
-        self._preprocess_ns = 0
+        self._first_ns = 0
         self._compile()
 
     def _compile(self) -> None:
@@ -125,24 +133,25 @@ class Predictor:
         Raises:
             DataError: a stream's data has another kind, length or type than the bundle reads.
         """
-        start, self._preprocess_ns = perf_counter_ns(), 0
-        encoded = {
+        start, self._first_ns = perf_counter_ns(), 0
+        # Everything is begun before anything is waited for: a backend may compute it side by side.
+        begun = {
             name: self._encode(name, observation.streams[name])
             for name in self.inputs
             if name in observation.streams
         }
-        heads = {}
-        for name, card in self.bundle.heads.items():
+        encoded = {name: result() for name, result in begun.items()}
+        fused = {}
+        for name in self.bundle.heads:
             streams = self.bundle.spec.heads[name].streams
             if any(s in encoded for s in streams):
                 present = np.array([[s in encoded for s in streams]], np.float32)
                 parts = [x for s in streams for x in encoded.get(s, self.blank[s])]
-                logits, feature = self.fuse[name](present, *parts)
-                used = 0
-                for stream in streams:
-                    used |= self.inputs[stream].modality.bit if stream in encoded else 0
-                heads[name] = self._answer(name, card, logits[0], feature[0], used)
-        inference_ns = perf_counter_ns() - start - self._preprocess_ns
+                fused[name] = self._begin(self.fuse[name], present, *parts)
+        heads = {
+            name: self._answer(name, result(), set(encoded)) for name, result in fused.items()
+        }
+        done, first_ns = perf_counter_ns(), self._first_ns or start
         return Prediction(
             stamp_ns=observation.stamp_ns,
             frame_id=observation.frame_id,
@@ -153,11 +162,19 @@ class Predictor:
             },
             model_id=self.bundle.id,
             weights_hash=self.bundle.weights_hash,
-            preprocess_ns=self._preprocess_ns,
-            inference_ns=inference_ns,
+            preprocess_ns=first_ns - start,
+            inference_ns=done - first_ns,
         )
 
-    def _encode(self, name: str, stream: StreamData) -> Features:
+    def _begin(self, stage: Stage, *inputs: Array) -> Result:
+        """Begin a stage and note when the first one of an observation began.
+
+        What is prepared later is prepared while the network computes.
+        """
+        self._first_ns = self._first_ns or perf_counter_ns()
+        return stage(*inputs)
+
+    def _encode(self, name: str, stream: StreamData) -> Result:
         """Tokens and embedding of a stream, with a batch axis and, for a clip, a frame axis."""
         spec = self.inputs[name]
         if stream.modality is not spec.modality:
@@ -169,15 +186,13 @@ class Predictor:
         stage = self.encode[self.bundle.spec.streams[name]]
         if spec.modality is Modality.TACTILE:
             return self._encode_clip(name, stream, stage)
-        start = perf_counter_ns()
         if spec.modality is Modality.IMU:
             ready: Array = check_window(stream.data, spec.frames)
         else:
             ready = resize_image(stream.data, spec.height, spec.width)
-        self._preprocess_ns += perf_counter_ns() - start
-        return stage(ready[None])
+        return self._begin(stage, ready[None])
 
-    def _encode_clip(self, name: str, stream: StreamData, stage: Stage) -> Features:
+    def _encode_clip(self, name: str, stream: StreamData, stage: Stage) -> Result:
         spec = self.inputs[name]
         if not len(stream.frames) == len(stream.stamps_ns) == spec.frames:
             raise DataError(
@@ -190,7 +205,7 @@ class Predictor:
             self._frame(name, stamp, image)
             for image, stamp in zip(stream.frames, stream.stamps_ns, strict=True)
         ]
-        difference = self.differences[name]
+        difference, begin = self.differences[name], partial(self._begin, stage)
         others: list[Frame | None] = [None] * len(frames)
         if difference == "previous":
             frames, others = frames[1:], [*frames[:-1]]
@@ -198,7 +213,7 @@ class Predictor:
             key = f"{name}/reference"
             reference = self._frame(key, stream.reference_id, stream.reference)
             others = [reference] * len(frames)
-        steps = []
+        steps: list[Result] = []
         for frame, other in zip(frames, others, strict=True):
             inputs = [frame.ready]
             if difference == "previous" and other:
@@ -206,28 +221,30 @@ class Predictor:
             elif difference == "reference":
                 known = np.array([other is not None], np.float32)
                 inputs += [(other or frame).ready, known]
-            steps.append(frame.features(other, stage, *inputs))
-        return tuple(np.stack(parts, axis=1) for parts in zip(*steps, strict=True))
+            steps.append(frame.features(other, begin, *inputs))
+        return lambda: tuple(
+            np.stack(parts, axis=1) for parts in zip(*(step() for step in steps), strict=True)
+        )
 
     def _frame(self, name: str, stamp: int, image: Array) -> Frame:
         """An image at its network's size, from the store or into it."""
-        start = perf_counter_ns()
         spec = self.inputs[name.partition("/")[0]]
-        frame = self.store.get(
+        return self.store.get(
             (name, stamp), image, lambda x: resize_image(x, spec.height, spec.width)[None]
         )
-        self._preprocess_ns += perf_counter_ns() - start
-        return frame
 
-    def _answer(
-        self, name: str, card: HeadCard, logits: Array, feature: Array, used: int
-    ) -> HeadPrediction:
+    def _answer(self, name: str, fused: Features, present: set[str]) -> HeadPrediction:
+        card = self.bundle.heads[name]
+        logits, feature = (x[0] for x in fused)
         probabilities = softmax(logits / card.temperature)
         winner = int(probabilities.argmax())
         if len(probabilities) == 2:
             winner = int(probabilities[1] >= card.threshold)
         positive = probabilities[probabilities > 0].astype(np.float64)
         statistics: Mapping[str, Array] | None = self.statistics.get(name)
+        used = 0
+        for stream in present.intersection(self.bundle.spec.heads[name].streams):
+            used |= self.inputs[stream].modality.bit
         return HeadPrediction(
             task=card.task,
             labels=card.labels,

@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
-from xmodal_ros.runtime.bundle import (
+from xmodal_ros.runtime.bundle import Bundle
+from xmodal_ros.runtime.manifest import (
     CARD,
     FORMAT,
     MANIFEST,
     STATISTICS,
     WEIGHTS,
-    Bundle,
     HeadCard,
     file_hash,
 )
@@ -56,11 +56,11 @@ def save_bundle(
     Raises:
         BundleError: the parts do not fit together.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(_tensors(network, statistics or {}), folder / WEIGHTS)
+    (folder / WEIGHTS).write_bytes(save(_tensors(network, statistics or {})))
     manifest = {
         "format": FORMAT,
         "id": name,

@@ -12,7 +12,8 @@ import numpy as np
 from xmodal_ros.data.imu_activity import ImuActivity
 from xmodal_ros.data.material_photos import MaterialPhotos
 from xmodal_ros.nn.network import Network, build_network
-from xmodal_ros.runtime.bundle import Bundle, HeadCard
+from xmodal_ros.runtime.bundle import Bundle
+from xmodal_ros.runtime.manifest import HeadCard
 from xmodal_ros.runtime.ood import fit_statistics
 from xmodal_ros.runtime.save import save_bundle
 from xmodal_ros.train import grasp, material

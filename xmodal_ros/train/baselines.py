@@ -37,10 +37,8 @@ def forest(seed: int) -> Any:
 
 
 def linear(seed: int) -> Any:
-    """Logistic regression on standardized features."""
-    return make_pipeline(
-        StandardScaler(), LogisticRegression(C=0.1, max_iter=1000, random_state=seed)
-    )
+    """Logistic regression on pooled features as they are; standardized they score lower."""
+    return LogisticRegression(C=1.0, max_iter=1000, random_state=seed)
 
 
 def majority(seed: int) -> Any:

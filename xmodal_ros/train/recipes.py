@@ -28,8 +28,8 @@ CAMERA = {
     "width": 160,
     "normalization": "centred",
     "level": 3,
-    "rows": 3,
-    "columns": 3,
+    "rows": 1,
+    "columns": 1,
 }
 IMU = {
     "kind": "imu",

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from xmodal_ros.core.settings import InferenceSettings
 from xmodal_ros.core.types import Observation
-from xmodal_ros.runtime.bundle import CARD, Bundle
+from xmodal_ros.runtime.bundle import Bundle
 from xmodal_ros.runtime.export import measure_backends, record_backends
+from xmodal_ros.runtime.manifest import CARD
 from xmodal_ros.train.assemble import assemble
 from xmodal_ros.train.card import write_card
 from xmodal_ros.train.serving import ITEMS, answers
@@ -22,8 +23,8 @@ ROWS = {
     },
     "activity": {"activity": "ours: IMU transformer"},
     "material": {
-        "material": "ours: CEC over patch tokens",
-        "material-no-cec": "no CEC: mean of tokens",
+        "material": "ours: CEC over one token",
+        "material-no-cec": "no CEC: the token alone",
     },
 }
 """What the card lists: recipes and their titles by task, the bundle's own first."""

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 Array = npt.NDArray[Any]
-Stage = Callable[..., tuple[Array, ...]]
-"""A compiled stage: arrays in, float32 arrays out that belong to the caller."""
+Result = Callable[[], tuple[Array, ...]]
+"""Waits for a stage; float32 arrays that belong to the caller. May be called again."""
+Stage = Callable[..., Result]
+"""A compiled stage: begins to compute from arrays, which must not change until it is done."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xmodal_ros.core.errors import DeviceError
-from xmodal_ros.runtime.backends.base import Array, ConversionCache, Stage, Target
+from xmodal_ros.runtime.backends.base import Array, ConversionCache, Result, Stage, Target
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,9 +47,10 @@ class OnnxRuntimeBackend:
         session = onnxruntime.InferenceSession(path, self.options, providers=self.providers)
         names = [entry.name for entry in session.get_inputs()]
 
-        def stage(*arrays: Array) -> tuple[Array, ...]:
+        def stage(*arrays: Array) -> Result:
             feeds = dict(zip(names, arrays, strict=True))
-            return tuple(np.asarray(x) for x in session.run(None, feeds))
+            results = tuple(np.asarray(x) for x in session.run(None, feeds))
+            return lambda: results
 
         return stage
 

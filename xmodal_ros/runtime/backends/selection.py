@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from xmodal_ros.core.errors import DeviceError
 from xmodal_ros.core.settings import InferenceSettings
 from xmodal_ros.runtime.backends.base import Backend, ConversionCache, Target
-from xmodal_ros.runtime.bundle import BackendRecord
+from xmodal_ros.runtime.manifest import BackendRecord
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xmodal_ros.runtime.backends.base import Array, ConversionCache, Stage, Target
+from xmodal_ros.runtime.backends.base import Array, ConversionCache, Result, Stage, Target
 
 if TYPE_CHECKING:
     import torch
@@ -38,12 +38,13 @@ class TorchBackend:
     def _on_cpu(self, module: nn.Module) -> Stage:
         import torch
 
-        def stage(*arrays: Array) -> tuple[Array, ...]:
+        def stage(*arrays: Array) -> Result:
             with torch.inference_mode(), _autocast(self.target):
                 # Views of a recording are read-only, which torch warns of.
                 inputs = [torch.from_numpy(np.require(x, requirements="W")) for x in arrays]
                 outputs = module(*inputs)
-            return tuple(x.float().numpy() for x in outputs)
+            results = tuple(x.float().numpy() for x in outputs)
+            return lambda: results
 
         return stage
 
@@ -75,7 +76,7 @@ class _CudaStage:
         with torch.inference_mode(), _autocast(self.target):
             return [x.float() for x in self.module(*self.inputs)]
 
-    def __call__(self, *arrays: Array) -> tuple[Array, ...]:
+    def __call__(self, *arrays: Array) -> Result:
         import torch
 
         with torch.cuda.stream(self.stream):
@@ -86,7 +87,8 @@ class _CudaStage:
             for result, output in zip(self.results, self.outputs, strict=True):
                 result.copy_(output, non_blocking=True)
         self.stream.synchronize()
-        return tuple(np.array(x.numpy()) for x in self.results)
+        results = tuple(np.array(x.numpy()) for x in self.results)
+        return lambda: results
 
 
 def _autocast(target: Target) -> torch.autocast:

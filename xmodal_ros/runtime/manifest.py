@@ -1,0 +1,74 @@
+"""What a bundle's files say: names of the files, and the contents of `bundle.yaml`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xmodal_ros.core.declare import setting, validate
+
+if TYPE_CHECKING:
+    from xmodal_ros.nn.architecture import Architecture
+
+WEIGHTS, MANIFEST, CARD = "weights.safetensors", "bundle.yaml", "README.md"
+FORMAT = 1
+TASKS = ("material", "activity", "grasp")
+STATISTICS = "statistics"  # prefix, in the weights file, of the out-of-distribution statistics
+
+
+@dataclass(frozen=True)
+class HeadCard:
+    """What a head's numbers mean: labels, calibration and thresholds."""
+
+    task: str = setting("material", "what it answers", choices=TASKS)
+    labels: tuple[str, ...] = setting((), "one per class")
+    temperature: float = setting(1.0, "divides the logits", low=0.01, high=100.0)
+    abstain_below: float = setting(0.0, "confidence under which it abstains", low=0.0, high=1.0)
+    threshold: float = setting(
+        0.5, "probability of class 1 from which a two-class head decides for it", low=0.0, high=1.0
+    )
+
+    def __post_init__(self) -> None:
+        validate(self, "")
+
+
+@dataclass(frozen=True)
+class BackendRecord:
+    """How one backend compared with torch fp32 when the bundle was exported."""
+
+    backend: str = setting("torch", "name of the backend")
+    device: str = setting("cpu", "cpu or cuda")
+    precision: str = setting("fp32", "number format", choices=["fp32", "fp16", "bf16"])
+    difference: float = setting(0.0, "largest difference of a probability", low=0.0, high=1.0)
+    passed: bool = setting(False, "whether the difference is within the precision's tolerance")
+    milliseconds: float = setting(0.0, "median per observation, nothing cached", low=0.0)
+    milliseconds_p10: float = setting(0.0, "10th percentile", low=0.0)
+    milliseconds_p90: float = setting(0.0, "90th percentile", low=0.0)
+
+    def __post_init__(self) -> None:
+        validate(self, "")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A bundle's facts, verified."""
+
+    path: Path
+    id: str
+    licence: str
+    weights_hash: str
+    """SHA-256 of the weights file, hexadecimal."""
+    architecture: Mapping[str, Any]
+    spec: Architecture
+    heads: Mapping[str, HeadCard]
+    backends: tuple[BackendRecord, ...] = ()
+    training: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
