@@ -29,7 +29,7 @@ bench:
 	$(IN) demo python -m bench
 
 docs:
-	$(IN) runtime python tools/generate_docs.py
+	$(IN) sim python tools/generate_docs.py
 
 setup:
 	$(IN) test

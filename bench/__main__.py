@@ -18,6 +18,7 @@ ROWS = {
     "image": "decoding:image",
     "point_cloud": "decoding:point_cloud",
     "recording": "recording:recording",
+    "simulation": "simulation:simulation",
     "subscriber_cpu": "subscriber:cpu",
     "messages_lost": "subscriber:lost",
     "backend_speed": "inference:speed",

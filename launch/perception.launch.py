@@ -71,6 +71,12 @@ def generate_launch_description() -> LaunchDescription:
                 description="take time from /clock: true or false; empty for the settings'",
             ),
             DeclareLaunchArgument(
+                "lock_step",
+                default_value="",
+                description="acknowledge each message, for who waits for it: true or false; empty "
+                "for the settings'",
+            ),
+            DeclareLaunchArgument(
                 "fastdds_profile",
                 default_value=profile,
                 description="Fast DDS profile of the processes that are started; empty for none",
@@ -89,9 +95,10 @@ def _profile(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 
 def _node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """The node with the parameters that were given, so that the others stay the settings'."""
-    names = ("settings", "use_sim_time", *INFERENCE)
+    names = ("settings", "use_sim_time", "lock_step", *INFERENCE)
     given = {name: LaunchConfiguration(name).perform(context) for name in names}
     settings, sim_time = given.pop("settings"), given.pop("use_sim_time")
+    lock_step = given.pop("lock_step")
     parameters = [str(CONFIG / settings) if settings == Path(settings).name else settings]
     node = LifecycleNode(
         package="xmodal_ros",
@@ -103,6 +110,7 @@ def _node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             *(parameters if settings else []),
             {f"inference.{name}": value for name, value in given.items() if value},
             *([{"use_sim_time": sim_time == "true"}] if sim_time else []),
+            *([{"output.lock_step": lock_step == "true"}] if lock_step else []),
         ],
         remappings=[(s.topic, LaunchConfiguration(s.name)) for s in DEFAULT_STREAMS],
     )

@@ -9,7 +9,10 @@ import pytest
 from xmodal_ros.core.declare import describe
 from xmodal_ros.core.settings import SyncSettings
 
-PAGES = ["README.md", "docs/api.md", "docs/messages.md", "docs/architecture.md"]
+PAGES = [
+    "README.md",
+    *(f"docs/{name}.md" for name in ("api", "messages", "architecture", "simulation")),
+]
 
 
 def test_generated_tables_are_up_to_date(repository):

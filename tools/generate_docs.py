@@ -7,6 +7,7 @@ python tools/generate_docs.py --check    exit 1 if a document is not up to date
 from __future__ import annotations
 
 import functools
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ from xmodal_ros.core.settings import (  # noqa: E402
     SyncSettings,
 )
 
-DOCUMENTS = ("README.md", "docs/api.md", "docs/messages.md")
+DOCUMENTS = ("README.md", "docs/api.md", "docs/messages.md", "docs/simulation.md")
 MARKED = re.compile(r"(<!-- generated: (?P<table>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 FIELD = re.compile(
     r"^(?P<type>[\w/\[\]]+)\s+(?P<name>\w+)(?:=(?P<value>\d+))?\s*(?:#\s*(?P<doc>.*))?$"
@@ -37,6 +38,17 @@ def parameters() -> str:
     for row in _settings():
         live = "" if row.read_only else "yes"
         cells = [f"`{row.name}`", _code(row.default), _range(row), live, row.doc]
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def cell_parameters() -> str:
+    """One row per setting of the live cell."""
+    from xmodal_ros.sim.live_settings import rows as settings
+
+    rows = ["| parameter | default | range | meaning |", "|---|---|---|---|"]
+    for row, default in settings():
+        cells = [f"`{row.name}`", _code(default), _range(row), row.doc]
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 
@@ -74,6 +86,37 @@ def fields() -> str:
     return "\n\n".join(parts)
 
 
+def gel_errors() -> str:
+    """Errors of rendered gel images, as tools/gel_comparison.py found them."""
+    path = ROOT / "docs" / "results" / "gel_comparison.json"
+    rows = ["| sensor (presses) | image | near the press | whole image |", "|---|---|---|---|"]
+    for sensor, found in json.loads(path.read_text(encoding="utf-8")).items():
+        presses = found.pop("presses")
+        for name, e in found.items():
+            near = f"{e['near']:.1f} ± {e['near_spread']:.1f}"
+            whole = f"{e['image']:.1f} ± {e['image_spread']:.1f}"
+            rows.append(f"| {sensor} ({presses}) | {name} | {near} | {whole} |")
+    return "\n".join(rows).replace("_", " ")
+
+
+def grasp_outcomes() -> str:
+    """How simulated grasps ended, as tools/grasp_outcomes.py counted them."""
+    path = ROOT / "docs" / "results" / "grasp_outcomes.json"
+    found = json.loads(path.read_text(encoding="utf-8"))
+    names = list(found["outcomes"])
+    rows = [f"| grip to spare | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    for row in found["by_grip_to_spare"]:
+        span = f"{row['from']:g} to {row['to']:g}" if row["to"] else f"over {row['from']:g}"
+        rows.append(f"| {span} | {' | '.join(str(row[name]) for name in names)} |")
+    rows.append(f"| all | {' | '.join(str(n) for n in found['outcomes'].values())} |")
+    last = found["first_seed"] + found["episodes"] - 1
+    return "\n".join(rows) + (
+        f"\n\n`python tools/grasp_outcomes.py` counted them in the episodes of seeds "
+        f"{found['first_seed']} to {last}, {found['mean_duration_s']} s long in the mean: "
+        f"{100 * found['held_share']:.0f} % held, {len(found['diverged_seeds'])} diverged."
+    )
+
+
 def example(path: Path) -> str:
     """The source of an example."""
     return f"```python\n{path.read_text(encoding='utf-8')}```"
@@ -81,9 +124,12 @@ def example(path: Path) -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "parameters": parameters,
+    "cell-parameters": cell_parameters,
     "streams": streams,
     "messages": messages,
     "fields": fields,
+    "gel-errors": gel_errors,
+    "grasp-outcomes": grasp_outcomes,
 }
 for _example in sorted((ROOT / "examples").glob("*.py")):
     TABLES[f"example-{_example.stem}"] = functools.partial(example, _example)

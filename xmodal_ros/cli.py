@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from xmodal_ros.core.errors import DataError
+from xmodal_ros.sim.cli import sim_app
 
 app = typer.Typer(
     name="xmodal",
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 bundle_app = typer.Typer(no_args_is_help=True, help="Look into, check and export model bundles.")
 app.add_typer(bundle_app, name="bundle")
+app.add_typer(sim_app, name="sim")
 
 SettingsFile = Annotated[
     Path | None, typer.Option("--settings", help="YAML file with the settings that differ.")
@@ -37,7 +39,7 @@ SharedData = Annotated[
     typer.Option(
         envvar="XMODAL_DATA",
         help="Folder of the real recordings; ../shared/data beside the repository if not named. "
-        "Where there is none, the recording is made from what packages carry.",
+        "Where there is none, the simulated cell makes the recording.",
     ),
 ]
 
@@ -89,13 +91,10 @@ def record_demo(
     out: Annotated[Path, typer.Argument(help="Folder of the recording to write.")],
     data: SharedData = None,
 ) -> None:
-    """Write the demonstration recording: sensor data of several places on one clock."""
+    """Write the demonstration recording: real sensor data on one clock, or simulated ones."""
     if out.exists():
         raise DataError("exists already", where=str(out), do="Name another, or remove it")
-    folder = shared_data(data)
-    from xmodal_ros.data.stitch import record_demo as record
-
-    typer.echo(record(out, folder))
+    typer.echo(make_demo_recording(out, shared_data(data)))
 
 
 @app.command("settings")
@@ -202,6 +201,21 @@ def shared_data(named: Path | None) -> Path | None:
         raise DataError("there is no such folder", where=str(named), do="See --data, XMODAL_DATA")
     beside = Path(__file__).resolve().parents[2] / "shared" / "data"
     return named or (beside if beside.is_dir() else None)
+
+
+def make_demo_recording(out: Path, data: Path | None) -> Path:
+    """Write the demonstration recording from the shared recordings, or simulate one without them.
+
+    Raises:
+        DataError: `out` exists, or a file of the shared recordings is missing.
+    """
+    if data:
+        from xmodal_ros.data.stitch import record_shared
+
+        return record_shared(out, data)
+    from xmodal_ros.sim.demonstration import RAW, record_demonstration
+
+    return record_demonstration(out, RAW)
 
 
 def _result_folders(recordings: Sequence[Path], out: Path) -> list[Path]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from xmodal_ros.core.errors import BundleError, DataError, DeviceError, SettingsError, UserError
@@ -28,3 +30,11 @@ def test_the_text_leaves_out_what_is_not_said(more, text):
     error = DataError("no stamp", where="/gel", **more)
     assert str(error) == text
     assert (error.what, error.where) == ("no stamp", "/gel")
+
+
+def test_it_comes_back_from_another_process_as_it_was():
+    error = SettingsError("got 3", where="gel.width", expected="more", do="Widen it.")
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is SettingsError
+    assert str(again) == str(error)
+    assert (again.where, again.do) == ("gel.width", "Widen it.")

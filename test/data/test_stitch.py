@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 import sys
@@ -18,7 +17,7 @@ from xmodal_ros.data.imu_activity import ImuActivity
 from xmodal_ros.data.recording import Recording
 from xmodal_ros.data.replay import observations
 from xmodal_ros.data.splits import FOLDER, load_split
-from xmodal_ros.data.stitch import record_demo
+from xmodal_ros.data.stitch import record_shared
 from xmodal_ros.data.stitch.scene import HOLE_S, SEGMENT_S, SEGMENTS
 
 SENSORS = {
@@ -36,22 +35,9 @@ WINDOWS = {
 
 
 @pytest.fixture(scope="module")
-def real(tmp_path_factory, shared_data):
+def path(tmp_path_factory, shared_data):
     """The recording from the shared recordings."""
-    return record_demo(tmp_path_factory.mktemp("demo") / "real", shared_data)
-
-
-@pytest.fixture(scope="module")
-def packaged(tmp_path_factory):
-    """The recording from packages."""
-    if importlib.util.find_spec("taxim") is None:
-        pytest.skip("the package taxim is not installed")
-    return record_demo(tmp_path_factory.mktemp("demo") / "packaged", None)
-
-
-@pytest.fixture(params=["real", "packaged"])
-def path(request):
-    return request.getfixturevalue(request.param)
+    return record_shared(tmp_path_factory.mktemp("demo") / "real", shared_data)
 
 
 def labels(recording: Recording, head: str) -> list[tuple[float, str]]:
@@ -94,14 +80,14 @@ def test_stamps_precede_log_times_and_jitter(path) -> None:
     assert 0 < np.diff(stamps[:48]).std() < 5e6
 
 
-def test_gels_have_their_native_size(real) -> None:
-    with Recording(real) as recording:
+def test_gels_have_their_native_size(path) -> None:
+    with Recording(path) as recording:
         message = next(recording.messages(["/tactile_right/image_raw"])).message
     assert (message.height, message.width, message.encoding) == (240, 320, "rgb8")
 
 
-def test_only_test_items_are_taken(real, shared_data) -> None:
-    with Recording(real) as recording:
+def test_only_test_items_are_taken(path, shared_data) -> None:
+    with Recording(path) as recording:
         sources = json.loads(recording.metadata["sources"])
         assert "different places" in recording.metadata["note"]
     slip = load_split(FOLDER / "gelsight_slip.csv").files("test")
@@ -114,8 +100,8 @@ def test_only_test_items_are_taken(real, shared_data) -> None:
     assert all(source["licence"] for source in sources.values())
 
 
-def test_labels_are_those_of_the_items(real, shared_data) -> None:
-    with Recording(real) as recording:
+def test_labels_are_those_of_the_items(path, shared_data) -> None:
+    with Recording(path) as recording:
         items = {k: v["items"] for k, v in json.loads(recording.metadata["sources"]).items()}
         grasp, material = labels(recording, "grasp"), labels(recording, "material")
         activity = labels(recording, "activity")
@@ -131,8 +117,8 @@ def test_labels_are_those_of_the_items(real, shared_data) -> None:
     assert activity[0][0] == pytest.approx(0, abs=0.01)
 
 
-def test_the_imu_is_the_watchs(real, shared_data) -> None:
-    with Recording(real) as recording:
+def test_the_imu_is_the_watchs(path, shared_data) -> None:
+    with Recording(path) as recording:
         name = json.loads(recording.metadata["sources"])["imu"]["items"][0]
         messages = [m.message for m in recording.messages(["/imu/data_raw"])]
     runs = ImuActivity(shared_data / "imu_activity").runs(name[:3])
@@ -143,40 +129,21 @@ def test_the_imu_is_the_watchs(real, shared_data) -> None:
         np.testing.assert_array_equal(np.float32(vector), sample)
 
 
-def test_presses_are_rgb(packaged) -> None:
-    """The light of a GelSight Mini is more blue than red."""
-    with Recording(packaged) as recording:
-        message = next(recording.messages(["/tactile_left/image_raw"])).message
-    red, _, blue = message.data.reshape(-1, 3).mean(axis=0)
-    assert blue > red + 10
+def test_the_same_seed_gives_the_same_bytes(path, shared_data, tmp_path) -> None:
+    again = record_shared(tmp_path / "real", shared_data)
+    assert (again / "real.mcap").read_bytes() == (path / "real.mcap").read_bytes()
 
 
-def test_the_packaged_one_says_what_is_generated(packaged) -> None:
-    with Recording(packaged) as recording:
-        assert "GENERATED" in recording.metadata["note"]
-        sources = json.loads(recording.metadata["sources"])
-        assert {k for k, v in sources.items() if v["source"] == "generated"} == {
-            "camera",
-            "imu",
-            "lidar",
-        }
-        assert not any(topic.startswith("/labels") for topic in recording.topics)
-
-
-def test_the_same_seed_gives_the_same_bytes(packaged, tmp_path) -> None:
-    again = record_demo(tmp_path / "packaged", None)
-    assert (again / "packaged.mcap").read_bytes() == (packaged / "packaged.mcap").read_bytes()
-
-
-def test_another_seed_gives_another_recording(packaged, tmp_path) -> None:
-    other = record_demo(tmp_path / "packaged", None, seed=1)
-    assert (other / "packaged.mcap").read_bytes() != (packaged / "packaged.mcap").read_bytes()
+def test_another_seed_takes_other_items(path, shared_data, tmp_path) -> None:
+    other = record_shared(tmp_path / "real", shared_data, seed=1)
+    with Recording(path) as first, Recording(other) as second:
+        assert first.metadata["sources"] != second.metadata["sources"]
 
 
 def test_a_missing_folder_is_named(tmp_path) -> None:
     shutil.copytree(FOLDER, tmp_path / "splits")
     with pytest.raises(DataError, match=r"nowhere/gelsight_slip/.*: no such file"):
-        record_demo(tmp_path / "out", tmp_path / "nowhere", splits=tmp_path / "splits")
+        record_shared(tmp_path / "out", tmp_path / "nowhere", splits=tmp_path / "splits")
     assert not (tmp_path / "out").exists()
 
 
@@ -188,26 +155,20 @@ def test_data_that_are_not_the_splits_are_refused(tmp_path, shared_data) -> None
     with pytest.raises(
         DataError, match=r"s18\.npz: its content is not what the split was made of"
     ):
-        record_demo(tmp_path / "out", shared_data, splits=tmp_path / "splits")
+        record_shared(tmp_path / "out", shared_data, splits=tmp_path / "splits")
 
 
 def test_a_missing_reader_is_named(tmp_path, shared_data, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "pypcd4.pypcd4", None)
     with pytest.raises(DataError, match="pypcd4: the package is not installed"):
-        record_demo(tmp_path / "out", shared_data)
+        record_shared(tmp_path / "out", shared_data)
 
 
 def test_a_missing_split_is_named(tmp_path, shared_data) -> None:
     with pytest.raises(DataError, match=r"gelsight_slip\.csv: no such file"):
-        record_demo(tmp_path / "out", shared_data, splits=tmp_path)
+        record_shared(tmp_path / "out", shared_data, splits=tmp_path)
 
 
-def test_a_missing_package_is_named(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("xmodal_ros.data.stitch.packages.find_spec", lambda name: None)
-    with pytest.raises(DataError, match=r"taxim: the package is not installed. pip install taxim"):
-        record_demo(tmp_path / "out", None)
-
-
-def test_it_does_not_overwrite(tmp_path) -> None:
+def test_it_does_not_overwrite(tmp_path, shared_data) -> None:
     with pytest.raises(DataError, match="exists already"):
-        record_demo(tmp_path, None)
+        record_shared(tmp_path, shared_data)

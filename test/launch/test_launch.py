@@ -26,12 +26,14 @@ from lifecycle_msgs.msg import State  # noqa: E402
 from lifecycle_msgs.srv import GetState  # noqa: E402
 from rcl_interfaces.srv import GetParameters  # noqa: E402
 
+from xmodal_msgs.msg import GraspSuccess  # noqa: E402
+
 try:
     LAUNCH = Path(get_package_share_directory("xmodal_ros"), "launch")
 except PackageNotFoundError:
     pytest.skip("xmodal_ros is not built in a sourced workspace", allow_module_level=True)
 
-TIMEOUT_S = 60.0
+TIMEOUT_S = 120.0
 
 
 @pytest.fixture(autouse=True)
@@ -119,7 +121,40 @@ def test_autostart_activates_and_topics_are_remapped(node: Any) -> None:
     assert _launched("perception.launch.py", {"camera": "/wrist/image"}, subscribed)
 
 
-@pytest.mark.parametrize("name", ["perception.launch.py", "replay.launch.py"])
+def test_the_simulated_cell_starts_with_the_perception_node_in_step(node: Any) -> None:
+    """Arguments reach both nodes, and predictions come of what the cell shows."""
+    wanted = {
+        "simulated_cell": ["clock", "perception", "autonomous", "seed", "camera.width"],
+        "perception": ["use_sim_time", "output.lock_step"],
+    }
+    found: list[Any] = []
+    node.create_subscription(GraspSuccess, "/arm/perception/grasp", found.append, 10)
+
+    def question() -> list[Any]:
+        answers = []
+        for name, names in wanted.items():
+            request = GetParameters.Request(names=names)
+            answers += _ask(node, GetParameters, f"/arm/{name}/get_parameters", request).values
+        end = time.monotonic() + TIMEOUT_S
+        while not found and time.monotonic() < end:
+            rclpy.spin_once(node, timeout_sec=0.1)
+        return answers
+
+    arguments = {"namespace": "arm", "autonomous": "false", "seed": "3", "lock_step": "true"}
+    answers = _launched("simulated_cell.launch.py", arguments, question)
+    clock, perception, autonomous, seed, width, sim_time, lock_step = answers
+    assert clock.bool_value
+    assert not autonomous.bool_value
+    assert perception.string_value == "/arm/perception"
+    assert (seed.integer_value, width.integer_value) == (3, 160)
+    assert sim_time.bool_value
+    assert lock_step.bool_value
+    assert found
+
+
+@pytest.mark.parametrize(
+    "name", ["perception.launch.py", "replay.launch.py", "simulated_cell.launch.py"]
+)
 def test_every_argument_is_described(name: str) -> None:
     description = AnyLaunchDescriptionSource(str(LAUNCH / name)).get_launch_description(
         LaunchService(noninteractive=True).context

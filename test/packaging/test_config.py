@@ -24,7 +24,11 @@ def _nested(path: Path) -> dict[str, Any]:
     return {"streams": streams, **{name: body[name] for name in GROUPS if name in body}}
 
 
-@pytest.mark.parametrize("path", sorted(CONFIG.glob("*.yaml")), ids=lambda path: path.stem)
+CELL = CONFIG / "simulated_cell.yaml"
+PERCEPTION = sorted(set(CONFIG.glob("*.yaml")) - {CELL})
+
+
+@pytest.mark.parametrize("path", PERCEPTION, ids=lambda path: path.stem)
 def test_deployments_are_valid_and_repeat_no_default(path: Path) -> None:
     nested = _nested(path)
     settings = Settings.from_mapping(nested).to_mapping()
@@ -36,6 +40,18 @@ def test_deployments_are_valid_and_repeat_no_default(path: Path) -> None:
     for stream, values in nested["streams"].items():
         for name, value in values.items():
             assert stream not in known or value != default["streams"][stream][name], name
+
+
+def test_the_simulated_cells_is_valid_and_repeats_no_default() -> None:
+    pytest.importorskip("mujoco", reason="the simulation's packages are not there")
+    from xmodal_ros.sim.settings import GROUPS, sim_settings
+
+    [parameters] = yaml.safe_load(CELL.read_text()).values()
+    values = parameters["ros__parameters"]
+    sim_settings(values)
+    for group, settings in values.items():
+        for name, value in settings.items():
+            assert value != getattr(GROUPS[group], name), f"{group}.{name}"
 
 
 def test_the_fast_dds_profile_holds_several_large_messages() -> None:

@@ -39,7 +39,7 @@ def test_core_loads_no_framework(repository: Path) -> None:
     assert not loaded & {"torch", "cv2", "yaml", "rosbags", *MESSAGES}
 
 
-@pytest.mark.parametrize("package", ["nn", "data", "runtime", "train", "eval"])
+@pytest.mark.parametrize("package", ["nn", "data", "runtime", "sim", "train", "eval"])
 def test_packages_below_ros_load_no_ros(repository: Path, package: str) -> None:
     loaded = _loaded(f"xmodal_ros.{package}", cwd=repository)
     assert not loaded & MESSAGES

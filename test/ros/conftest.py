@@ -153,9 +153,13 @@ class Graph:
         end = time.monotonic() + timeout_s
         while not (found := condition()):
             assert time.monotonic() < end, "waited in vain"
-            for executor in self._executors:
-                executor.spin_once(timeout_sec=0.01)
+            self.spin(0.01)
         return found
+
+    def spin(self, timeout_s: float) -> None:
+        """Let every executor handle one event, if one comes in time."""
+        for executor in self._executors:
+            executor.spin_once(timeout_sec=timeout_s)
 
     def status(
         self, part: str, text: str, each: Callable[[], Any] = lambda: None

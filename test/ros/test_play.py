@@ -97,6 +97,8 @@ def start_node(processes, bundle: Path, *parameters: str):
 def test_lock_step_is_bit_equal_to_offline(graph, processes, recording, offline) -> None:
     found = {head: graph.collect(f"/perception/{head}", kind) for head, kind in KINDS.items()}
     node = start_node(processes, graph.bundle, "output.lock_step:=true")
+    # The player waits for the node alone: without this, the first answers may leave unheard.
+    graph.until(lambda: all(graph.peer.count_publishers(f"/perception/{head}") for head in KINDS))
     player = processes.start("play", str(recording), "--lock-step", "--timeout", "60")
     graph.until(lambda: player.poll() is not None, timeout_s=90)
     assert player.returncode == 0, processes.output(player)

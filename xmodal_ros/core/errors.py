@@ -20,6 +20,14 @@ class UserError(Exception):
             text += f". {do}"
         super().__init__(text)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Let it come back from another process."""
+        return _again, (type(self), self.what, self.where, self.expected, self.do)
+
+
+def _again(kind: type[UserError], what: str, where: str, expected: str, do: str) -> UserError:
+    return kind(what, where=where, expected=expected, do=do)
+
 
 class SettingsError(UserError):
     """A setting has an unknown name, a wrong type or a value out of its range."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from xmodal_ros.data.encode import Fields, seconds
@@ -17,6 +18,67 @@ def image_fields(stamp_ns: int, frame_id: str, image: np.ndarray) -> Fields:
         "encoding": "rgb8",
         "step": width * channels,
         "data": np.ascontiguousarray(image).reshape(-1),
+    }
+
+
+def mask_fields(stamp_ns: int, frame_id: str, mask: np.ndarray) -> Fields:
+    """`sensor_msgs/msg/Image` (mono8) of `(H, W) uint8`."""
+    return {
+        "header": _header(stamp_ns, frame_id),
+        "height": mask.shape[0],
+        "width": mask.shape[1],
+        "encoding": "mono8",
+        "step": mask.shape[1],
+        "data": np.ascontiguousarray(mask).reshape(-1),
+    }
+
+
+def compressed_fields(stamp_ns: int, frame_id: str, image: np.ndarray, quality: int) -> Fields:
+    """`sensor_msgs/msg/CompressedImage` (JPEG) of `(H, W, 3) uint8` RGB.
+
+    Colours keep their resolution: a gel's colours are the slopes of what presses into it.
+    """
+    options = [
+        cv2.IMWRITE_JPEG_QUALITY,
+        quality,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    ]
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+    return {"header": _header(stamp_ns, frame_id), "format": "jpeg", "data": data}
+
+
+def camera_info_fields(
+    stamp_ns: int, frame_id: str, matrix: np.ndarray, shape: tuple[int, int]
+) -> Fields:
+    """`sensor_msgs/msg/CameraInfo` of a pinhole `(3, 3)` without distortion."""
+    return {
+        "header": _header(stamp_ns, frame_id),
+        "height": shape[0],
+        "width": shape[1],
+        "distortion_model": "plumb_bob",
+        "d": [0.0] * 5,
+        "k": matrix.reshape(-1),
+        "r": np.eye(3).reshape(-1),
+        "p": np.hstack([matrix, np.zeros((3, 1))]).reshape(-1),
+    }
+
+
+def pose_fields(stamp_ns: int, frame_id: str, pose: np.ndarray) -> Fields:
+    """`geometry_msgs/msg/PoseStamped` of `(7,)` position and quaternion (w, x, y, z)."""
+    position, orientation = _position(pose), _orientation(pose)
+    return {
+        "header": _header(stamp_ns, frame_id),
+        "pose": {"position": position, "orientation": orientation},
+    }
+
+
+def transform_fields(stamp_ns: int, parent: str, child: str, pose: np.ndarray) -> Fields:
+    """`geometry_msgs/msg/TransformStamped` of `child`'s pose `(7,)` in `parent`."""
+    return {
+        "header": _header(stamp_ns, parent),
+        "child_frame_id": child,
+        "transform": {"translation": _position(pose), "rotation": _orientation(pose)},
     }
 
 
@@ -47,6 +109,14 @@ def cloud_fields(stamp_ns: int, frame_id: str, points: np.ndarray) -> Fields:
         "data": np.ascontiguousarray(points, "<f4").reshape(-1).view(np.uint8),
         "is_dense": True,
     }
+
+
+def _position(pose: np.ndarray) -> Fields:
+    return dict(zip("xyz", pose[:3].tolist(), strict=True))
+
+
+def _orientation(pose: np.ndarray) -> Fields:
+    return dict(zip("wxyz", pose[3:].tolist(), strict=True))
 
 
 def _header(stamp_ns: int, frame_id: str) -> Fields:

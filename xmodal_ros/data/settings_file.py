@@ -32,15 +32,27 @@ def load_settings(path: Path | None, overrides: Sequence[str] = ()) -> Settings:
         return settings
     complete = settings.to_mapping()
     for override in overrides:
-        name, equals, text = override.partition("=")
+        name, value = assignment(override)
         *groups, last = name.split(".")
         place: Any = complete
         for group in groups:
             place = place.setdefault(group, {}) if isinstance(place, dict) else None
-        if not equals or not groups or not isinstance(place, dict):
+        if not groups or not isinstance(place, dict):
             raise SettingsError(f"got '{override}'", where="--set", expected="group.name=value")
-        place[last] = _value(text)
+        place[last] = value
     return Settings.from_mapping(complete)
+
+
+def assignment(text: str) -> tuple[str, Any]:
+    """Name and value of `group.name=value`, whose value is YAML.
+
+    Raises:
+        SettingsError: it is none.
+    """
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise SettingsError(f"got '{text}'", where="--set", expected="group.name=value")
+    return name, _value(value)
 
 
 def node_parameters(path: Path) -> dict[str, Any]:

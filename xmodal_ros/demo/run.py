@@ -15,11 +15,11 @@ from typing import Any
 import rclpy
 from rich.console import Console
 
+from xmodal_ros.cli import make_demo_recording
 from xmodal_ros.core.errors import UserError
 from xmodal_ros.core.settings import Settings
 from xmodal_ros.data.recording import Recording
 from xmodal_ros.data.replay import find_topics
-from xmodal_ros.data.stitch import record_demo
 from xmodal_ros.demo.processes import Children
 from xmodal_ros.demo.view import live
 from xmodal_ros.demo.watch import NODE, Watcher
@@ -91,7 +91,7 @@ def _make_recording(out: Path, data: Path | None, console: Console) -> Path:
     shutil.rmtree(path, ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
     with console.status("building the recording"):
-        record_demo(path, data)
+        make_demo_recording(path, data)
     with Recording(path) as source:
         facts = source.metadata
     console.print(facts["note"], markup=False)

@@ -1,11 +1,14 @@
-"""`xmodal node` and `xmodal play`: the commands that join a ROS 2 graph."""
+"""`xmodal node`, `xmodal play` and `xmodal cell`: the commands that join a ROS 2 graph."""
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from xmodal_ros.core.errors import SettingsError
 
 ROS_ARGUMENTS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -14,6 +17,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     app.command(context_settings=ROS_ARGUMENTS)(node)
     app.command()(play)
+    app.command(context_settings=ROS_ARGUMENTS)(cell)
 
 
 def node(
@@ -80,3 +84,42 @@ def play(
         timeout_s=timeout,
     )
     play_recording(recording, options)
+
+
+def cell(
+    context: typer.Context,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of everything; 0 if not named.")] = None,
+    autonomous: Annotated[
+        bool | None,
+        typer.Option(
+            "--autonomous/--commanded",
+            help="Run the scripted robot, as it does if not told, or wait for ~/move_arm.",
+        ),
+    ] = None,
+    clock: Annotated[
+        bool | None, typer.Option("--clock", help="Publish the simulated time on /clock.")
+    ] = None,
+    lock_step: Annotated[
+        bool | None, typer.Option("--lock-step", help="Wait for the perception node.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="One setting, such as scene.objects=1."),
+    ] = None,
+) -> None:
+    """Run the simulated robot cell. What follows `--ros-args` goes to ROS."""
+    if not importlib.util.find_spec("mujoco"):
+        raise SettingsError(
+            "the package is not installed",
+            where="mujoco",
+            do="pip install -r requirements/sim.txt",
+        )
+    from xmodal_ros.data.settings_file import assignment
+
+    values = dict(assignment(text) for text in overrides or [])
+    named = {"seed": seed, "autonomous": autonomous, "clock": clock, "lock_step": lock_step}
+    values |= {name: value for name, value in named.items() if value is not None}
+
+    from xmodal_ros.ros.simulated_cell import run
+
+    raise typer.Exit(run(values, context.args))

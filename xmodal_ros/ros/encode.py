@@ -28,7 +28,10 @@ def fill(kind: type[T], fields: Mapping[str, Any]) -> T:
             value = [fill(element, v) for v in value]
         elif isinstance(value, np.ndarray):
             # An array of the field's type is taken as it is; a list is checked element by element.
-            value = array(getattr(message, name).typecode, value.tobytes())
+            # Fields of fixed length are numpy's, the others Python's own arrays.
+            field = getattr(message, name)
+            if not isinstance(field, np.ndarray):
+                value = array(field.typecode, value.tobytes())
         setattr(message, name, value)
     return message
 

@@ -7,6 +7,8 @@ from collections import Counter
 from typing import Any
 
 from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import DurabilityPolicy
 from std_srvs.srv import Trigger
 
 from xmodal_msgs.msg import StreamAck
@@ -39,6 +41,11 @@ class LockStep:
         )
         self._node = node
 
+    @property
+    def ready(self) -> bool:
+        """Whether the node's side of it is there."""
+        return self._client.service_is_ready() and self._listened_to()
+
     def begin(self) -> Counter[str]:
         """Make the node start anew; return how many acknowledgements a topic's messages get.
 
@@ -47,7 +54,7 @@ class LockStep:
         """
         topics = self.flush()
         self._until(
-            lambda: self._node.count_publishers(self._subscription.topic_name) > 0,
+            self._listened_to,
             f"{self._target} does not publish {self._subscription.topic_name}",
         )
         return topics
@@ -81,13 +88,18 @@ class LockStep:
         """Wait until the node has acknowledged `count` messages of `topic` since the last call.
 
         Raises:
-            LockStepError: it has not within the timeout.
+            LockStepError: it has not within the timeout, or has gone.
         """
         self._until(
-            lambda: self._acknowledged[topic] >= count,
+            lambda: self._acknowledged[topic] >= count or not self._listened_to(),
             f"{self._target} did not acknowledge a message of {topic}",
         )
+        if self._acknowledged[topic] < count:
+            raise LockStepError(f"{self._target} has gone", where="lock-step")
         self._acknowledged[topic] -= count
+
+    def _listened_to(self) -> bool:
+        return self._node.count_publishers(self._subscription.topic_name) > 0
 
     def _on_ack(self, ack: StreamAck) -> None:
         self._acknowledged[ack.topic] += 1
@@ -103,3 +115,19 @@ class LockStep:
                     do="See the log and /diagnostics of the node",
                 )
             self._spinner.spin_once(timeout_sec=min(left, RETRY_S))
+
+
+def connected(node: Node, publisher: Publisher, kind: str) -> bool:
+    """Whether all subscribers in the graph that can hear a publisher are matched, at least one.
+
+    Args:
+        node: Node that the publisher is of.
+        publisher: A volatile one.
+        kind: Name of its message type.
+    """
+    fitting = [
+        s
+        for s in node.get_subscriptions_info_by_topic(publisher.topic_name)
+        if s.topic_type == kind and s.qos_profile.durability == DurabilityPolicy.VOLATILE
+    ]
+    return 0 < len(fitting) <= publisher.get_subscription_count()

@@ -7,7 +7,7 @@ Names: `streams` (which streams there are), `<stream>.<setting>`, `sync.<setting
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rcl_interfaces.msg import (
@@ -31,7 +31,8 @@ from xmodal_ros.core.settings import (
 )
 
 GROUPS = {"sync": SyncSettings, "inference": InferenceSettings, "output": OutputSettings}
-_OTHERS = ("use_sim_time", "start_type_description_service", "qos_overrides")
+OTHERS = ("use_sim_time", "start_type_description_service", "qos_overrides")
+"""Parameters of any node."""
 
 
 def declare(node: Node) -> Settings:
@@ -45,12 +46,8 @@ def declare(node: Node) -> Settings:
         SettingsError: an unknown name in one of our groups, a wrong type or a value out of its
         range.
     """
-    given = {name: p.value for name, p in node.get_parameters_by_prefix("").items()}
-    settings = _settings(_nested(given, node.get_logger().warning))
-    for row, value in _rows(settings):
-        if node.has_parameter(row.name):
-            node.undeclare_parameter(row.name)
-        node.declare_parameter(row.name, value, _descriptor(row), ignore_override=True)
+    settings = _settings(_nested(given(node), node.get_logger().warning))
+    declare_rows(node, _rows(settings))
     names = ParameterDescriptor(description="names of the streams, unique", read_only=True)
     if node.has_parameter("streams"):
         node.undeclare_parameter("streams")
@@ -58,6 +55,19 @@ def declare(node: Node) -> Settings:
         "streams", [s.name for s in settings.streams], names, ignore_override=True
     )
     return settings
+
+
+def given(node: Node) -> dict[str, Any]:
+    """Values of the parameters that `node` has, by their full names."""
+    return {name: p.value for name, p in node.get_parameters_by_prefix("").items()}
+
+
+def declare_rows(node: Node, rows: Iterable[tuple[Described, Any]]) -> None:
+    """Declare settings with their values, in place of what was declared from overrides."""
+    for row, value in rows:
+        if node.has_parameter(row.name):
+            node.undeclare_parameter(row.name)
+        node.declare_parameter(row.name, value, _descriptor(row), ignore_override=True)
 
 
 def on_change(node: Node, apply: Callable[[Settings], None]) -> None:
@@ -80,7 +90,7 @@ def current(node: Node, changed: Sequence[Parameter] = ()) -> Settings:
     Raises:
         SettingsError: together they are not valid.
     """
-    values = {name: p.value for name, p in node.get_parameters_by_prefix("").items()}
+    values = given(node)
     values.update({p.name: p.value for p in changed})
     return _settings(_nested(values, lambda _: None))
 
@@ -166,7 +176,7 @@ def _nested(flat: Mapping[str, Any], warn: Callable[[str], Any]) -> dict[str, An
             nested["streams"][group][setting] = value
         elif group in GROUPS:
             nested.setdefault(group, {})[setting] = value
-        elif group not in _OTHERS and group != "streams":
+        elif group not in OTHERS and group != "streams":
             known = ", ".join(["streams", *streams, *GROUPS])
             warn(f"parameter '{name}' is ignored: it is in none of the known groups: {known}")
     return nested

@@ -10,7 +10,7 @@ from typing import Any
 
 import rclpy
 from rclpy.duration import Duration
-from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock
 
 from xmodal_ros.core.errors import DataError, UserError
@@ -18,7 +18,7 @@ from xmodal_ros.data.encode import seconds
 from xmodal_ros.data.recording import Recording
 from xmodal_ros.ros import spin
 from xmodal_ros.ros.encode import fill
-from xmodal_ros.ros.lock_step import LockStep
+from xmodal_ros.ros.lock_step import LockStep, connected
 from xmodal_ros.ros.messages import message_class
 
 PUBLISHER_DEPTH = 100
@@ -169,14 +169,7 @@ class Player:
                 self._spinner.spin_once(timeout_sec=min(left_s, CLOCK_PERIOD_S))
 
     def _connected(self, topic: str) -> bool:
-        """Whether all subscribers in the graph that can be are matched with our publisher."""
-        fitting = [
-            s
-            for s in self._node.get_subscriptions_info_by_topic(topic)
-            if s.topic_type == self._recording.topics[topic].type
-            and s.qos_profile.durability == DurabilityPolicy.VOLATILE
-        ]
-        return 0 < len(fitting) <= self._publishers[topic].get_subscription_count()
+        return connected(self._node, self._publishers[topic], self._recording.topics[topic].type)
 
 
 def _classes(

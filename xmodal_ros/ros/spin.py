@@ -6,15 +6,17 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from xmodal_ros.core.errors import UserError
 
+NodeT = TypeVar("NodeT", bound=Node)
 SUCCESS = TransitionCallbackReturn.SUCCESS
 EXIT_SETTINGS, EXIT_TRANSITION = 2, 1
 
@@ -44,6 +46,35 @@ def run(make: Callable[[], LifecycleNode], args: Sequence[str] | None, *, autost
         autostart: Configure and activate it at once, as launch does on a robot.
 
     Returns:
+        The process's exit code, as of `serve`.
+    """
+    return serve(
+        make,
+        args,
+        begin=lambda node: not autostart or _start(node),
+        turn=lambda node, spinner: spinner.spin_once(timeout_sec=0.2),
+        end=finish,
+    )
+
+
+def serve(
+    make: Callable[[], NodeT],
+    args: Sequence[str] | None,
+    *,
+    begin: Callable[[NodeT], bool],
+    turn: Callable[[NodeT, Any], None],
+    end: Callable[[NodeT], None],
+) -> int:
+    """Run a node in this process until a signal comes.
+
+    Args:
+        make: Makes the node, once rclpy is there.
+        args: ROS arguments; the process's own if None.
+        begin: Whether the node could be started.
+        turn: Called with the node and the executor that it is in, again and again.
+        end: Removes the node.
+
+    Returns:
         The process's exit code: 0 after SIGINT or SIGTERM, 2 for bad settings, 1 where it could
         not be started.
     """
@@ -59,16 +90,16 @@ def run(make: Callable[[], LifecycleNode], args: Sequence[str] | None, *, autost
         rclpy.shutdown()
         return EXIT_SETTINGS
     try:
-        if autostart and not _start(node):
+        if not begin(node):
             return EXIT_TRANSITION
         spinner = executor()
         spinner.add_node(node)
         while not stopping.is_set():
-            spinner.spin_once(timeout_sec=0.2)
+            turn(node, spinner)
         spinner.shutdown()
         return 0
     finally:
-        finish(node)
+        end(node)
         rclpy.shutdown()
 
 

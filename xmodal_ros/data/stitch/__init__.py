@@ -1,9 +1,7 @@
-"""The demonstration recording: real streams of different places, put on one clock.
+"""The demonstration recording from the shared recordings: streams of several places, one clock.
 
-With the shared recordings it holds real GelSight clips of both fingers, a watch's IMU, material
-photos and LiDAR scans, only of test splits. Without them it holds the GelSight presses that the
-package `taxim` carries, beside generated streams that have no labels. The recording's metadata
-says which.
+It holds real GelSight clips of both fingers, a watch's IMU, material photos and LiDAR scans, only
+of test splits. The recording's metadata names them.
 """
 
 from __future__ import annotations
@@ -19,6 +17,7 @@ from xmodal_ros.data.encode import Fields
 from xmodal_ros.data.fields import cloud_fields, image_fields, imu_fields
 from xmodal_ros.data.recording import RecordingWriter
 from xmodal_ros.data.splits import FOLDER
+from xmodal_ros.data.stitch.shared import shared_scene
 
 START_NS = 1_700_000_000_000_000_000
 _TOPICS = {stream.name: (f"/{stream.topic}", stream.message_type) for stream in DEFAULT_STREAMS}
@@ -32,26 +31,19 @@ _STREAMS: dict[str, tuple[float, str, Callable[[int, str, np.ndarray], Fields]]]
 """Time in seconds from stamp to log (read-out and transport), frame, and maker of the message."""
 
 
-def record_demo(out: Path, shared: Path | None, *, seed: int = 0, splits: Path = FOLDER) -> Path:
+def record_shared(out: Path, shared: Path, *, seed: int = 0, splits: Path = FOLDER) -> Path:
     """Write the demonstration recording, the same bytes for the same seed.
 
     Args:
         out: Folder to make.
-        shared: Folder of the shared recordings, or None without them.
+        shared: Folder of the shared recordings.
         seed: Which items are taken, and the jitter of stamps.
         splits: Folder of the splits; only items of their test parts are taken.
 
     Raises:
         DataError: `out` exists, or a file of the shared recordings is missing.
     """
-    if shared is None:
-        from xmodal_ros.data.stitch.packages import package_scene
-
-        scene = package_scene(seed)
-    else:
-        from xmodal_ros.data.stitch.shared import shared_scene
-
-        scene = shared_scene(shared, splits, seed)
+    scene = shared_scene(shared, splits, seed)
     sources = [_stream(name, data, seed) for name, data in scene.streams.items()]
     sources += [_labels(head, entries) for head, entries in scene.labels.items()]
     with RecordingWriter(out, metadata=scene.metadata, compress=True) as writer:

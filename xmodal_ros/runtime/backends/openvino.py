@@ -36,6 +36,8 @@ class OpenVinoBackend:
         self.config: dict[str, str | int] = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": self.requests,
+            # A thread that is bound to a core waits there for whatever else runs on it.
+            "ENABLE_CPU_PINNING": False,
             "INFERENCE_PRECISION_HINT": _PRECISIONS[target.precision],
             # Integer quantization chosen at run time would not be the network that was measured.
             "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,

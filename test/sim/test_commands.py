@@ -1,0 +1,125 @@
+"""The commanded arm: what each command does to the object, and what it tells of the grasp."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from xmodal_ros.core.errors import SettingsError
+from xmodal_ros.sim.cell import Cell
+from xmodal_ros.sim.commands import Command, Commands
+from xmodal_ros.sim.motion import CONTROL_S
+from xmodal_ros.sim.scene import SceneSettings, draw_scene
+from xmodal_ros.sim.world import TIMESTEP_S
+
+STEPS = round(CONTROL_S / TIMESTEP_S)
+
+
+class Arm:
+    """A cell with one box, and its commanded arm."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(0)
+        settings = SceneSettings(shapes="box", objects=1, mass_low_kg=0.2, mass_high_kg=0.3)
+        self.cell = Cell(draw_scene(0, settings, rng))
+        self.commands = Commands(self.cell, rng)
+        self._activities: Iterator[str] = iter(self.commands)
+
+    def step(self) -> str:
+        activity = next(self._activities)
+        for _ in range(STEPS):
+            self.cell.step()
+        return activity
+
+    def run(self, name: str, **fields: float) -> set[str]:
+        """Run a command to its end; the activities on the way."""
+        self.commands.start(Command(name, **fields))
+        seen = set()
+        while self.commands.busy:
+            seen.add(self.step())
+        return seen
+
+    @property
+    def height_m(self) -> float:
+        return float(self.cell.pose("object_0")[2])
+
+
+@pytest.fixture
+def arm() -> Arm:
+    return Arm()
+
+
+def test_a_firm_grasp_holds(arm: Arm) -> None:
+    low = arm.height_m
+    assert arm.run("reach") == {"reach"}
+    assert arm.commands.outcome == ""
+    assert "grasp" in arm.run("grasp", force_n=20.0)
+    assert arm.run("lift") <= {"lift"}
+    assert arm.height_m > low + 0.1
+    arm.run("shake")
+    assert arm.commands.outcome == "held"
+    arm.run("place")
+    assert arm.height_m == pytest.approx(low, abs=0.005)
+    assert [grasp.outcome for grasp in arm.commands.grasps] == ["held"]
+    assert arm.commands.grasps[0].force_n == 20.0
+
+
+def test_a_weak_grasp_slips(arm: Arm) -> None:
+    low = arm.height_m
+    for name in ("reach", "grasp", "lift"):
+        arm.run(name, force_n=0.5)
+    assert arm.commands.outcome == "slipped"
+    assert arm.height_m == pytest.approx(low, abs=0.01)
+
+
+def test_a_grasp_of_the_air_misses(arm: Arm) -> None:
+    arm.run("home")
+    arm.run("grasp")
+    arm.run("lift")
+    arm.run("release")
+    assert arm.commands.outcome == "missed"
+    assert [grasp.outcome for grasp in arm.commands.grasps] == ["missed"]
+
+
+def test_what_was_not_lifted_is_no_grasp_that_ended(arm: Arm) -> None:
+    for name in ("reach", "grasp", "release"):
+        arm.run(name)
+    assert arm.commands.grasps == []
+
+
+def test_progress_grows_and_a_stop_leaves_the_arm_where_it_is(arm: Arm) -> None:
+    arm.commands.start(Command("reach"))
+    progress = []
+    for _ in range(100):
+        arm.step()
+        progress.append(arm.commands.progress)
+    assert progress == sorted(progress)
+    assert 0 < progress[0] < progress[-1] < 1
+    arm.commands.stop()
+    assert not arm.commands.busy
+    for _ in range(60):  # it swings a little
+        assert arm.step() == "idle"
+    before = arm.commands.hand.position
+    for _ in range(20):
+        arm.step()
+    assert arm.commands.hand.position == pytest.approx(before, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"name": "dance"}, "command: no command 'dance'; expected one of reach, grasp, lift"),
+        ({"name": "grasp", "force_n": 99.0}, "force: got 99; expected a value from 0.5 to 40.0 N"),
+    ],
+)
+def test_bad_commands_are_told(fields, text) -> None:
+    with pytest.raises(SettingsError, match=text):
+        Command(**fields)
+
+
+def test_an_unknown_object_is_told_and_changes_nothing(arm: Arm) -> None:
+    with pytest.raises(SettingsError, match="no object 'cup' is in the cell; expected one of"):
+        arm.commands.start(Command("reach", object="cup"))
+    assert not arm.commands.busy
