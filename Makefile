@@ -26,7 +26,7 @@ test: check
 	$(IN) test python -m pytest
 
 bench:
-	$(IN) demo python -m bench
+	$(IN) bench python -m bench
 
 docs:
 	$(IN) sim python tools/generate_docs.py

@@ -19,6 +19,7 @@ ROWS = {
     "point_cloud": "decoding:point_cloud",
     "recording": "recording:recording",
     "simulation": "simulation:simulation",
+    "pretraining": "pretraining:pretraining",
     "subscriber_cpu": "subscriber:cpu",
     "messages_lost": "subscriber:lost",
     "backend_speed": "inference:speed",

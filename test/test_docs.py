@@ -9,10 +9,8 @@ import pytest
 from xmodal_ros.core.declare import describe
 from xmodal_ros.core.settings import SyncSettings
 
-PAGES = [
-    "README.md",
-    *(f"docs/{name}.md" for name in ("api", "messages", "architecture", "simulation")),
-]
+DOCUMENTS = ("api", "messages", "architecture", "simulation", "datasets", "pretraining")
+PAGES = ["README.md", *(f"docs/{name}.md" for name in DOCUMENTS)]
 
 
 def test_generated_tables_are_up_to_date(repository):

@@ -2,7 +2,7 @@
 
     python3 tools/setup_env.py EXTRA [COMMAND ...]
 
-EXTRA is runtime, sim, demo, train or test (requirements/*.txt). XMODAL_VENV=DIR puts the
+EXTRA is runtime, sim, demo, train, bench or test (requirements/*.txt). XMODAL_VENV=DIR puts the
 environment elsewhere, for several clones; XMODAL_ROS=kilted takes another release's wheels; the
 Python that runs this is the one the environment gets. A step that is done leaves a stamp with the
 hash of its inputs, and a call does the steps whose stamp does not fit: it may be stopped at any
@@ -24,8 +24,9 @@ EXTRAS = {
     "runtime": ("runtime",),
     "sim": ("runtime", "sim"),
     "demo": ("runtime", "sim", "demo"),
-    "train": ("runtime", "train"),
-    "test": ("runtime", "sim", "demo", "train", "test"),
+    "train": ("runtime", "datasets", "train"),
+    "bench": ("runtime", "sim", "demo", "datasets", "train"),
+    "test": ("runtime", "sim", "demo", "datasets", "train", "test"),
 }
 
 

@@ -13,7 +13,9 @@ from typing import Annotated
 import typer
 
 from xmodal_ros.core.errors import DataError
+from xmodal_ros.data.cli import data_app
 from xmodal_ros.sim.cli import sim_app
+from xmodal_ros.train.pretrain.cli import pretrain_command
 
 app = typer.Typer(
     name="xmodal",
@@ -25,6 +27,8 @@ app = typer.Typer(
 bundle_app = typer.Typer(no_args_is_help=True, help="Look into, check and export model bundles.")
 app.add_typer(bundle_app, name="bundle")
 app.add_typer(sim_app, name="sim")
+app.add_typer(data_app, name="data")
+app.command("pretrain")(pretrain_command)
 
 SettingsFile = Annotated[
     Path | None, typer.Option("--settings", help="YAML file with the settings that differ.")

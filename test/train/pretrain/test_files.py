@@ -1,0 +1,65 @@
+"""Files are whole or not there; a failure says what to do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from xmodal_ros.core.errors import DataError
+from xmodal_ros.train.pretrain.files import load_tensors, save_tensors
+
+
+def test_what_is_saved_is_loaded(tmp_path):
+    path = tmp_path / "new" / "a.safetensors"
+    tensors = {"x": torch.arange(6.0).view(2, 3), "step": torch.tensor(3), "t": torch.eye(3).T}
+    save_tensors(path, tensors, {"step": "3"})
+    found, facts = load_tensors(path)
+    assert facts == {"step": "3"}
+    torch.testing.assert_close(found, tensors)
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+FILLS = """
+import resource, sys, torch
+from pathlib import Path
+from xmodal_ros.core.errors import UserError
+from xmodal_ros.train.pretrain.files import save_tensors
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+try:
+    save_tensors(Path(sys.argv[1]), {"x": torch.ones(250_000)}, {})
+except UserError as error:
+    print(error)
+"""
+
+
+def test_no_room_is_told_and_the_old_file_stays(tmp_path):
+    path = tmp_path / "a.safetensors"
+    save_tensors(path, {"x": torch.zeros(3)}, {})
+    # A limit of file size makes writing fail half way, as a full disk does.
+    told = subprocess.run(
+        [sys.executable, "-c", FILLS, path], capture_output=True, text=True, check=True
+    ).stdout
+    assert str(path) in told
+    assert "cannot be written (" in told
+    assert "it needs 1.0 MB" in told
+    assert "MB are free" in told
+    assert "Make room and run the same command again: it continues." in told
+    assert "The file that was there before is kept." in told
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+    torch.testing.assert_close(load_tensors(path)[0]["x"], torch.zeros(3))
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match=r"cannot be written"):
+        save_tensors(tmp_path / "file" / "a.safetensors", {"x": torch.zeros(3)}, {})
+
+
+def test_a_damaged_file_is_told(tmp_path):
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(b"damaged")
+    with pytest.raises(DataError, match=r"a\.safetensors: cannot be read .* whole safetensors"):
+        load_tensors(path)

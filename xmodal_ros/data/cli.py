@@ -1,0 +1,103 @@
+"""The `xmodal data` commands: look after data sets of others before training on them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from xmodal_ros.data.visual_tactile.check import Report
+
+data_app = typer.Typer(no_args_is_help=True, help="Check visual-tactile data sets.")
+
+
+@data_app.callback()
+def _options() -> None:
+    """Keep `xmodal data COMMAND` even while there is a single command."""
+
+
+@data_app.command("check")
+def check(
+    root: Annotated[Path, typer.Argument(help="Folder of the data set.")],
+    kind: Annotated[
+        str, typer.Option(help="Layout, such as touch_and_go; recognised if not named.")
+    ] = "",
+    split: Annotated[
+        str, typer.Option(help="official or disjoint; the layout's default if not named.")
+    ] = "",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print everything as JSON, without a progress bar.")
+    ] = False,
+) -> None:
+    """Name everything that is wrong with a data set, and count it; exit code 1 if anything is."""
+    from xmodal_ros.data.visual_tactile import read_dataset
+    from xmodal_ros.data.visual_tactile.check import check as check_dataset
+
+    data = read_dataset(root, kind, split)
+    if as_json:
+        report = check_dataset(data)
+        typer.echo(json.dumps(report.to_mapping(), indent=1))
+    else:
+        console = Console()
+        with _bar(console) as listener:
+            report = check_dataset(data, listener)
+        _show(console, report)
+    if not report.good:
+        raise typer.Exit(1)
+
+
+def _show(console: Console, report: Report) -> None:
+    from xmodal_ros.data.visual_tactile.example import PROBLEMS
+
+    for problem in report.problems:
+        console.print(str(problem), soft_wrap=True, markup=False, highlight=False)
+    for note in report.notes:
+        console.print(f"note: {note}", soft_wrap=True, markup=False, highlight=False)
+    parts = Table("part", "examples", "groups", title=f"split '{report.split}'")
+    for part, count in report.examples.items():
+        parts.add_row(part, str(count), str(report.groups[part]))
+    labels = Table("head", "part", "majority", "constant answer", "classes", title="labels")
+    for head, by_part in report.heads.items():
+        for part, found in by_part.items():
+            constant = "" if found.constant is None else f"{found.constant:.1%}"
+            classes = ", ".join(f"{name} {count}" for name, count in found.counts.items())
+            labels.add_row(head, part, f"{found.majority:.1%}", constant, classes)
+    console.print(parts, labels)
+    counts = Counter(problem.kind for problem in report.problems)
+    told = ", ".join(f"{counts[kind]} {kind}" for kind in PROBLEMS if counts[kind])
+    verdict = f"problems: {told}" if told else "nothing is wrong with it"
+    console.print(f"{report.root} ({report.kind}): {verdict}", soft_wrap=True, highlight=False)
+
+
+@contextmanager
+def _bar(console: Console) -> Iterator[Callable[[int, int], None]]:
+    """A bar over images; yields what to call with those done and all."""
+    columns = (
+        TextColumn("{task.fields[state]}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("images", total=None, state="looking at images")
+
+        def listen(done: int, total: int) -> None:
+            rate = done / (bar.tasks[task].elapsed or 1.0)
+            bar.update(task, completed=done, total=total, state=f"{rate:.0f} images/s")
+
+        yield listen

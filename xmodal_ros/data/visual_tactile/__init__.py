@@ -1,0 +1,102 @@
+"""Visual-tactile data sets by one interface; `open_dataset` knows them by their layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+from xmodal_ros.core.errors import DataError
+from xmodal_ros.data.visual_tactile import (
+    feeling_of_success,
+    objectfolder,
+    objectfolder_real,
+    recordings,
+    simulated,
+    slip,
+    touch_and_go,
+)
+from xmodal_ros.data.visual_tactile.example import (
+    OFFICIAL,
+    Example,
+    Problem,
+    VisualTactile,
+    refuse_leaks,
+)
+
+__all__ = ["KINDS", "Example", "Problem", "VisualTactile", "open_dataset", "read_dataset"]
+
+KINDS: dict[str, ModuleType] = {
+    module.KIND: module
+    for module in (
+        touch_and_go, feeling_of_success, objectfolder, objectfolder_real, slip, simulated,
+        recordings,
+    )
+}  # fmt: skip
+"""Readers by kind: `recognise(root)`, `read(root, split)` and `SPLITS`, the default first.
+
+A folder is of the first kind that recognises it.
+"""
+
+
+def read_dataset(root: Path | str, kind: str = "", split: str = "") -> VisualTactile:
+    """Read a data set, whatever is wrong with it.
+
+    Args:
+        root: Its folder.
+        kind: One of `KINDS`; recognised if empty.
+        split: One of the kind's `SPLITS`; its default if empty.
+
+    Raises:
+        DataError: the folder is missing or of no known kind, or the split is not known.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise DataError("no such folder", where=str(root), do="Check the data set's path.")
+    known = ", ".join(KINDS)
+    if kind and kind not in KINDS:
+        raise DataError(f"unknown kind '{kind}'", where=str(root), expected=f"one of {known}")
+    found = kind or next((name for name, reader in KINDS.items() if reader.recognise(root)), "")
+    if not found:
+        raise DataError(
+            "is no data set that is known by its layout",
+            where=str(root),
+            expected=f"the layout of one of {known}",
+            do="Name the folder that holds it, or its --kind.",
+        )
+    reader = KINDS[found]
+    if split and split not in reader.SPLITS:
+        raise DataError(
+            f"{found} has no split '{split}'",
+            where=str(root),
+            expected="one of " + ", ".join(reader.SPLITS),
+        )
+    data: VisualTactile = reader.read(root, split) if split else reader.read(root)
+    return data
+
+
+def open_dataset(
+    root: Path | str, kind: str = "", split: str = "", *, force: bool = False
+) -> VisualTactile:
+    """Read a data set to train or evaluate on; a split that leaks is refused.
+
+    An official split that is asked for by its name is used though it leaks, with a warning.
+
+    Args:
+        root: Its folder.
+        kind: One of `KINDS`; recognised if empty.
+        split: One of the kind's `SPLITS`; its default if empty.
+        force: Use a split that leaks, with a warning.
+
+    Raises:
+        DataError: as `read_dataset`; a group is in two parts; or no example is left.
+    """
+    data = read_dataset(root, kind, split)
+    if not data.examples:
+        why = f": {data.problems[0]}" if data.problems else ""
+        raise DataError(
+            f"holds no example that can be used{why}",
+            where=str(root),
+            do="See `xmodal data check`.",
+        )
+    refuse_leaks(data, force=force or split == OFFICIAL)
+    return data

@@ -1,0 +1,70 @@
+"""Pairs of a camera and a gel image, as contrastive pretraining takes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from xmodal_ros.core.errors import DataError
+from xmodal_ros.data.visual_tactile import open_dataset
+from xmodal_ros.data.visual_tactile.example import CAMERA, TEST, VALIDATION, VisualTactile
+from xmodal_ros.data.visual_tactile.pictures import Source, load
+
+
+class Pair(NamedTuple):
+    """What was seen and felt at one time."""
+
+    name: str
+    """For errors: the example, and the gel's stream."""
+    camera: np.ndarray
+    """`(H, W, 3) uint8` RGB."""
+    tactile: np.ndarray
+    """`(H, W, 3) uint8` RGB."""
+
+
+class Pairs:
+    """Each gel's newest image of each example, with the camera's newest one.
+
+    Indexing reads from the disk, and may be done by several threads at once.
+
+    Args:
+        data: The data set. Its validation and test parts are left out; unlabelled examples of
+            other parts are not.
+
+    Raises:
+        DataError: no example of the rest has a camera and a gel image.
+    """
+
+    def __init__(self, data: VisualTactile) -> None:
+        self._sources: list[tuple[str, Source, Source]] = [
+            (f"{example.name} {stream}", example.streams[CAMERA][-1], clip[-1])
+            for example in data.examples
+            if example.part not in (VALIDATION, TEST) and CAMERA in example.streams
+            for stream, clip in example.streams.items()
+            if stream != CAMERA
+        ]
+        if not self._sources:
+            raise DataError(
+                "no example to train on has a camera and a gel image",
+                where=str(data.root),
+                do="See `xmodal data check`.",
+            )
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    def __getitem__(self, index: int) -> Pair:
+        """Read a pair.
+
+        Raises:
+            DataError: an image cannot be read, is grey or not of 8 bits.
+        """
+        name, camera, gel = self._sources[index]
+        return Pair(name, load([camera])[0], load([gel])[0])
+
+
+def open_pairs(root: Path | str, kind: str = "", split: str = "", *, force: bool = False) -> Pairs:
+    """Open a data set for pretraining; arguments and errors are those of `open_dataset`."""
+    return Pairs(open_dataset(root, kind, split, force=force))

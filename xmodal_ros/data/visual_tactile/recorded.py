@@ -1,0 +1,237 @@
+"""Images of recordings: an index of what belongs together, and reading by topic and log time."""
+
+from __future__ import annotations
+
+import re
+import struct
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from rosbags.rosbag2.errors import ReaderError
+from rosbags.serde import SerdeError
+
+from xmodal_ros.core.errors import DataError
+from xmodal_ros.core.settings import Settings, StreamSettings
+from xmodal_ros.core.types import Modality
+from xmodal_ros.data.decode import decode_compressed, decode_image
+from xmodal_ros.data.recording import Recording
+from xmodal_ros.data.replay import find_topics
+from xmodal_ros.data.storage import open_storages
+from xmodal_ros.data.typestore import recorded_types
+from xmodal_ros.data.visual_tactile.pictures import Found, Source
+
+SPACING_NS = 200_000_000
+"""Time of which one example is taken: gel images of 30 Hz are all but the same."""
+_LABELS = re.compile(r"(?:^|/)labels/([^/]+)$")
+_FOR_EVER_NS = 2**63 - 1
+_STAMP_END = 12
+"""Bytes of a CDR message up to the end of the stamp in its header."""
+_DECODERS = {
+    "sensor_msgs/msg/Image": decode_image,
+    "sensor_msgs/msg/CompressedImage": decode_compressed,
+}
+
+
+Streams = dict[str, tuple[Source, ...]]
+
+
+class Interval(NamedTuple):
+    """A time with one label; the end is not in it."""
+
+    start_ns: int
+    end_ns: int
+    label: str
+
+
+class Track:
+    """Labels of one head over time."""
+
+    def __init__(self, intervals: Iterable[Interval]) -> None:
+        self._intervals = sorted(intervals)
+
+    def __len__(self) -> int:
+        return len(self._intervals)
+
+    def at(self, stamp_ns: int) -> str:
+        """Label at a time, empty where there is none."""
+        holding = (i.label for i in self._intervals if i.start_ns <= stamp_ns < i.end_ns)
+        return next(holding, "")
+
+    def overlaps(self) -> list[tuple[Interval, Interval]]:
+        """Intervals that say different things about one time."""
+        pairs = combinations(self._intervals, 2)
+        return [(a, b) for a, b in pairs if b.start_ns < a.end_ns and a.label != b.label]
+
+
+@dataclass
+class Contents:
+    """What a recording holds for training."""
+
+    sets: list[tuple[int, Streams, dict[str, str]]]
+    """Stamp, images by stream and labels by head of each example."""
+    missing: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    unread: str = ""
+
+
+def examples_of(path: Path, settings: Settings, tracks: Mapping[str, Track]) -> Contents:
+    """The first gel image of every `SPACING_NS`, with the nearest image of the other streams.
+
+    Streams are matched as a node does it, by stamp, offset and tolerance of `settings`. Images
+    are not decoded.
+
+    Args:
+        path: The recording.
+        settings: Names the streams.
+        tracks: Labels by head, which replace the recording's own of those heads.
+
+    Raises:
+        DataError: it cannot be read, or there is no gel topic in it.
+    """
+    seen, felt = Modality.CAMERA.value, Modality.TACTILE.value
+    streams = {s.name: s for s in settings.streams if s.modality in (seen, felt)}
+    anchor = next((stream for stream in streams.values() if stream.modality == felt), None)
+    if anchor is None:
+        raise DataError("no stream of the settings is tactile", where=str(path))
+    sync = replace(settings.sync, anchor=anchor.name)
+    chosen = replace(settings, streams=tuple(streams.values()), sync=sync)
+    with Recording(path) as recording:
+        topics = find_topics(recording, chosen)
+        times = _times(recording, topics, streams)
+        labels = {**_tracks(recording), **tracks}
+        unread = recording.unread
+    found = Contents([], unread=unread)
+    for name in streams.keys() - topics.keys():
+        text = f"no topic of stream '{name}'"
+        (found.missing if streams[name].modality == seen else found.notes).append(text)
+    lonely = dict.fromkeys(topics, 0)
+    first: dict[int, tuple[int, int]] = {}
+    for time_ns, log_ns in times[anchor.name]:
+        first.setdefault(time_ns // SPACING_NS, (time_ns, log_ns))
+    for time_ns, log_ns in first.values():
+        made: Streams = {anchor.name: (_source(path, topics[anchor.name], log_ns),)}
+        for name in topics.keys() - {anchor.name}:
+            near = _nearest(times[name], time_ns, streams[name].tolerance_s)
+            if near is None:
+                lonely[name] += 1
+            else:
+                made[name] = (_source(path, topics[name], near),)
+        stamp_ns = time_ns - _offset_ns(anchor)
+        known = {head: track.at(stamp_ns) for head, track in labels.items()}
+        found.sets.append((stamp_ns, made, {h: label for h, label in known.items() if label}))
+    for name, count in lonely.items():
+        text = f"{count} of {len(found.sets)} gel images have no image of '{name}' near enough"
+        if count:
+            (found.missing if count == len(found.sets) else found.notes).append(text)
+    if any(labels.values()) and not any(known for _, _, known in found.sets):
+        found.missing.append("no gel image has the stamp of a time that is labelled")
+    return found
+
+
+def images(sources: Sequence[Source]) -> Found:
+    """Read images of one recording in one pass; gives each one's image, or why there is none.
+
+    Raises:
+        DataError: the recording cannot be read.
+    """
+    wanted: dict[tuple[str, int], Source] = {}
+    for source in sources:
+        topic, _, log_time = source.place.rpartition("@")
+        wanted[topic, int(log_time)] = source
+    path = sources[0].path
+    for key, kind, message in _messages(path, frozenset(wanted)):
+        if key in wanted:  # else it is a second message of that log time
+            yield wanted.pop(key), _decode(kind, message, f"{path}:{key[0]}")
+    for source in wanted.values():
+        yield source, DataError("no such message", where=str(source))
+
+
+def _messages(
+    path: Path, keys: frozenset[tuple[str, int]]
+) -> Iterator[tuple[tuple[str, int], str, Any]]:
+    """Topic and log time, type and object of each message of `keys` that is there."""
+    first, last = min(time for _, time in keys), max(time for _, time in keys)
+    readers, problems = open_storages(path)
+    try:
+        connections = [c for reader in readers for c in reader.connections]
+        definitions = {c.msgtype: c.msgdef for c in connections}
+        store, _ = recorded_types(tuple(definitions.items()))
+        for reader in readers:
+            chosen = [c for c in reader.connections if any(c.topic == t for t, _ in keys)]
+            # What is left of a recording that was cut has no index to find a time by.
+            span = () if problems else (first, last + 1)
+            for connection, time_ns, data in reader.messages(chosen, *span):
+                if (connection.topic, time_ns) in keys:
+                    message = store.deserialize_cdr(data, connection.msgtype)
+                    yield (connection.topic, time_ns), connection.msgtype, message
+    except (SerdeError, ReaderError, OSError) as error:
+        raise DataError(f"cannot be read ({error})", where=str(path)) from error
+    finally:
+        for reader in readers:
+            reader.close()
+
+
+def _decode(kind: str, message: Any, where: str) -> list[np.ndarray] | DataError:
+    try:
+        return [_DECODERS[kind](message, where)]
+    except DataError as error:
+        return error
+
+
+def _times(
+    recording: Recording, topics: Mapping[str, str], streams: Mapping[str, StreamSettings]
+) -> dict[str, list[tuple[int, int]]]:
+    """By stream, time after its offset and log time of each message, in the order of the former.
+
+    Only the stamp is read, which is the first thing in the CDR of a message with a header.
+    """
+    names: dict[str, list[str]] = {}
+    for name, topic in topics.items():
+        names.setdefault(topic, []).append(name)
+    found: dict[str, list[tuple[int, int]]] = {name: [] for name in topics}
+    for topic, _, log_ns, data in recording.raw(names):
+        if len(data) < _STAMP_END:
+            raise DataError(f"a message of {topic} is cut off", where=str(recording.path))
+        seconds, nanoseconds = struct.unpack_from("<iI" if data[1] & 1 else ">iI", data, 4)
+        for name in names[topic]:
+            time_ns = seconds * 10**9 + nanoseconds + _offset_ns(streams[name])
+            found[name].append((time_ns, log_ns))
+    return {name: sorted(times) for name, times in found.items()}
+
+
+def _tracks(recording: Recording) -> dict[str, Track]:
+    """The recording's own labels by head; each holds from its log time to the next one's."""
+    heads = {topic: match[1] for topic in recording.topics if (match := _LABELS.search(topic))}
+    entries: dict[str, list[tuple[int, str]]] = {head: [] for head in heads.values()}
+    for topic, _, time_ns, message in recording.messages(list(heads)):
+        entries[heads[topic]].append((time_ns, message.data))
+    tracks = {}
+    for head, said in entries.items():
+        stops = [time_ns for time_ns, _ in said[1:]] + [_FOR_EVER_NS]
+        pairs = zip(said, stops, strict=True)
+        intervals = [Interval(start, stop, label) for (start, label), stop in pairs]
+        tracks[head] = Track(i for i in intervals if i.label and i.start_ns < i.end_ns)
+    return tracks
+
+
+def _nearest(times: Sequence[tuple[int, int]], time_ns: int, tolerance_s: float) -> int | None:
+    """Log time of the message nearest to a time, None where none is within the tolerance."""
+    place = bisect_left(times, (time_ns, -_FOR_EVER_NS))
+    around = times[max(place - 1, 0) : place + 1]
+    near = min(around, key=lambda pair: abs(pair[0] - time_ns), default=None)
+    if near is None or abs(near[0] - time_ns) > tolerance_s * 1e9:
+        return None
+    return near[1]
+
+
+def _source(path: Path, topic: str, log_ns: int) -> Source:
+    return Source(path, f"{topic}@{log_ns}")
+
+
+def _offset_ns(stream: StreamSettings) -> int:
+    return round(stream.offset_s * 1e9)
