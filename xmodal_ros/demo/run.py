@@ -53,7 +53,8 @@ def run(out: Path, recording: Path | None, data: Path | None, bundle: str) -> No
         UserError: the recording or the bundle cannot be used.
     """
     console = Console()
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job ignores SIGINT
+        signal.signal(number, _interrupt)
     recording = recording or _make_recording(out, data, console)
     settings = Settings.from_mapping({"inference": {"bundle": bundle}})
     environment = _environment()
