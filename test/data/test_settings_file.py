@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from xmodal_ros.core.settings import Settings
-from xmodal_ros.data.settings_file import load_settings, node_parameters
+from xmodal_ros.data.settings_file import assignment, load_settings, node_parameters
 
 ROS_FILE = """
 /**:
@@ -41,3 +41,13 @@ def test_parameters_of_any_node_are_apart_from_the_settings(written) -> None:
 @pytest.mark.parametrize("text", ["sync: {timeout_s: 0.5}", "/**: {ros__parameters: {}}"])
 def test_a_file_without_any_sets_none(written, text) -> None:
     assert node_parameters(written(text)) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1e-3", 0.001), ("2", 2), ("1.5e2", 150.0), ("e3", "e3"), ("", "")]
+)
+def test_the_value_of_an_override_is_yaml_and_numbers_need_no_point(text, value) -> None:
+    found = assignment(f"group.name={text}")
+
+    assert found == ("group.name", value)
+    assert type(found[1]) is type(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import yaml
 from xmodal_ros.core.errors import SettingsError
 from xmodal_ros.core.settings import DEFAULT_STREAMS, Settings
 
+_EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
+"""A number such as 1e-3 or 1.5e2, which YAML takes for text: it wants a point and a sign."""
 PARAMETERS = "ros__parameters"
 NOT_OURS = ("use_sim_time", "qos_overrides", "start_type_description_service")
 """Parameters of any node: nothing to an offline run, `node_parameters` to a live one."""
@@ -114,6 +117,8 @@ def _nested(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
+    if _EXPONENT.fullmatch(text):
+        return float(text)
     try:
         return yaml.safe_load(text) if text else ""
     except yaml.YAMLError:

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import yaml
-
 from xmodal_ros.core.declare import from_mapping
 from xmodal_ros.core.errors import SettingsError
+from xmodal_ros.data.settings_file import assignment
 from xmodal_ros.sim.camera import CameraSettings
 from xmodal_ros.sim.episode import CLOCKS, EpisodeSettings
 from xmodal_ros.sim.imu import ImuSettings
@@ -89,9 +88,9 @@ def read_overrides(overrides: Sequence[str]) -> SimSettings:
     """
     values: dict[str, dict[str, Any]] = {}
     for override in overrides:
-        name, equals, text = override.partition("=")
+        name, value = assignment(override)
         group, _, key = name.partition(".")
-        if not (equals and key):
+        if not key:
             raise SettingsError(f"got '{override}'", where="--set", expected="group.name=value")
-        values.setdefault(group, {})[key] = yaml.safe_load(text)
+        values.setdefault(group, {})[key] = value
     return sim_settings(values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -170,14 +169,6 @@ def read_overrides(overrides: Sequence[str]) -> PretrainSettings:
                 where="--set",
                 expected="group.name=value with one of the groups " + ", ".join(GROUPS),
             )
-        values.setdefault(group, {})[last] = _number(value)
+        values.setdefault(group, {})[last] = value
     made = {name: from_mapping(GROUPS[name], given, name) for name, given in values.items()}
     return PretrainSettings(**made)
-
-
-def _number(value: Any) -> Any:
-    """A number that YAML takes for text: it wants a point in `3e-4`."""
-    if isinstance(value, str):
-        with contextlib.suppress(ValueError):
-            return float(value)
-    return value
