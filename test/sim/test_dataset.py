@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
-from xmodal_ros.core.errors import DataError
+from xmodal_ros.core.errors import DataError, SettingsError
 from xmodal_ros.core.settings import Settings
 from xmodal_ros.data.recording import Recording
 from xmodal_ros.data.replay import observations
@@ -183,6 +183,11 @@ def test_a_diverged_episode_is_counted_and_not_written(
 def test_an_existing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"exists already\. Name another, or remove it"):
         make_dataset(tmp_path, 1, 0, COARSE)
+
+
+def test_an_unknown_camera_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no camera 'zenith'; expected one of camera, camera_"):
+        make_dataset(tmp_path / "out", 1, 0, COARSE, camera="zenith")
 
 
 def _facts(folder: Path) -> list[dict]:

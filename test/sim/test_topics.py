@@ -107,3 +107,10 @@ def test_frames(tmp_path: Path, rig: Rig) -> None:
 def test_raw_images_need_no_settings() -> None:
     streams = stream_settings(TopicSettings(jpeg_quality=0))["streams"]
     assert set(map(str, streams.values())) == {"{}"}
+
+
+def test_the_camera_at_the_hand_can_be_the_camera() -> None:
+    raw = stream_settings(TopicSettings(jpeg_quality=0), "camera_wrist")["streams"]
+    assert raw["camera"] == {"topic": "camera_wrist/image_raw"}
+    packed = stream_settings(TopicSettings(), "camera_wrist")["streams"]
+    assert packed["camera"]["topic"] == "camera_wrist/image_raw/compressed"

@@ -33,6 +33,9 @@ def dataset(
     episodes: Annotated[int, typer.Option(min=1, help="Number of episodes.")] = 10,
     seed: Annotated[int, typer.Option(min=0, help="Of everything; the same gives the same.")] = 0,
     jobs: Annotated[int, typer.Option(min=0, help="Processes; 0 for one per core.")] = 0,
+    camera: Annotated[
+        str, typer.Option(help="Which is to be the stream camera: camera or camera_wrist.")
+    ] = "camera",
     overrides: Overrides = None,
 ) -> None:
     """Write simulated episodes as MCAP, and a split by object, texture and gel unit."""
@@ -43,7 +46,13 @@ def dataset(
     settings, console = read_overrides(overrides or []), Console()
     with _bar(console, episodes) as listener:
         facts = make_dataset(
-            out, episodes, seed, settings, jobs=jobs or os.cpu_count() or 1, listener=listener
+            out,
+            episodes,
+            seed,
+            settings,
+            camera=camera,
+            jobs=jobs or os.cpu_count() or 1,
+            listener=listener,
         )
     outcomes = Counter(grasp["outcome"] for episode in facts for grasp in episode.grasps)
     grasps = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))

@@ -21,12 +21,12 @@ import numpy as np
 import yaml
 from threadpoolctl import threadpool_limits
 
-from xmodal_ros.core.errors import DataError
+from xmodal_ros.core.errors import DataError, SettingsError
 from xmodal_ros.data.splits import write_split
 from xmodal_ros.sim.cell import Cell, SimulationDiverged
 from xmodal_ros.sim.episode import Episode
 from xmodal_ros.sim.logbook import log, write
-from xmodal_ros.sim.rig import Rig
+from xmodal_ros.sim.rig import CAMERAS, Rig
 from xmodal_ros.sim.scene import SceneObject, draw_scene
 from xmodal_ros.sim.settings import SimSettings
 from xmodal_ros.sim.topics import Encoder, stream_settings
@@ -69,6 +69,7 @@ def make_dataset(
     seed: int,
     settings: SimSettings,
     *,
+    camera: str = "camera",
     jobs: int = 1,
     listener: Callable[[Facts], None] = lambda facts: None,
 ) -> list[Facts]:
@@ -79,13 +80,19 @@ def make_dataset(
         episodes: How many; one that diverges is told, and not replaced.
         seed: Of everything.
         settings: What episodes are made with.
+        camera: Which camera `settings.yaml` names as the stream "camera"; "camera_wrist" is the
+            one at the hand, which sees what is touched.
         jobs: Processes.
         listener: Called after each episode.
 
     Raises:
         DataError: `out` exists.
-        SettingsError: unknown material or shape.
+        SettingsError: unknown material, shape or camera.
     """
+    if camera not in CAMERAS:
+        raise SettingsError(
+            f"no camera '{camera}'", where="camera", expected="one of " + ", ".join(CAMERAS)
+        )
     if out.exists():
         raise DataError("exists already", where=str(out), do="Name another, or remove it")
     out.mkdir(parents=True)
@@ -95,7 +102,7 @@ def make_dataset(
         listener(facts)
     made.sort(key=lambda facts: facts.name)
     _write_split(out, [facts for facts in made if not facts.diverged], seed)
-    (out / "settings.yaml").write_text(yaml.safe_dump(stream_settings(settings.topics)))
+    (out / "settings.yaml").write_text(yaml.safe_dump(stream_settings(settings.topics, camera)))
     contents = {
         "note": NOTE,
         "seed": seed,

@@ -125,14 +125,21 @@ _SENSORS: dict[str, Callable[[Encoder, str, int, Any], Iterator[Message]]] = {
 }
 
 
-def stream_settings(settings: TopicSettings) -> dict[str, Any]:
-    """What has to be set for `xmodal` to read such a recording, as nested YAML."""
+def stream_settings(settings: TopicSettings, camera: str = "camera") -> dict[str, Any]:
+    """What has to be set for `xmodal` to read such a recording, as nested YAML.
+
+    Args:
+        settings: The recording's.
+        camera: Which of the cell's cameras is to be the stream "camera".
+    """
     streams: dict[str, Any] = {stream.name: {} for stream in DEFAULT_STREAMS}
-    if settings.jpeg_quality:
-        for stream in DEFAULT_STREAMS:
-            if stream.modality in (Modality.CAMERA.value, Modality.TACTILE.value):
-                topic = f"{stream.topic}/compressed"
-                streams[stream.name] = {"topic": topic, "type": _COMPRESSED}
+    for stream in DEFAULT_STREAMS:
+        seen = stream.modality == Modality.CAMERA.value
+        topic = TOPICS[camera].lstrip("/") if seen else stream.topic
+        if settings.jpeg_quality and (seen or stream.modality == Modality.TACTILE.value):
+            streams[stream.name] = {"topic": f"{topic}/compressed", "type": _COMPRESSED}
+        elif topic != stream.topic:
+            streams[stream.name] = {"topic": topic}
     return {"streams": streams}
 
 

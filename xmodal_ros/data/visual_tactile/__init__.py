@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from xmodal_ros.core.errors import DataError
 from xmodal_ros.data.visual_tactile import (
@@ -38,13 +39,16 @@ A folder is of the first kind that recognises it.
 """
 
 
-def read_dataset(root: Path | str, kind: str = "", split: str = "") -> VisualTactile:
+def read_dataset(
+    root: Path | str, kind: str = "", split: str = "", *, history_s: float = 0.0
+) -> VisualTactile:
     """Read a data set, whatever is wrong with it.
 
     Args:
         root: Its folder.
         kind: One of `KINDS`; recognised if empty.
         split: One of the kind's `SPLITS`; its default if empty.
+        history_s: How far clips of recordings reach back; with 0 an example has single images.
 
     Raises:
         DataError: the folder is missing or of no known kind, or the split is not known.
@@ -70,12 +74,20 @@ def read_dataset(root: Path | str, kind: str = "", split: str = "") -> VisualTac
             where=str(root),
             expected="one of " + ", ".join(reader.SPLITS),
         )
-    data: VisualTactile = reader.read(root, split) if split else reader.read(root)
+    options: dict[str, Any] = {"split": split} if split else {}
+    if found in (recordings.KIND, simulated.KIND):
+        options["history_s"] = history_s
+    data: VisualTactile = reader.read(root, **options)
     return data
 
 
 def open_dataset(
-    root: Path | str, kind: str = "", split: str = "", *, force: bool = False
+    root: Path | str,
+    kind: str = "",
+    split: str = "",
+    *,
+    force: bool = False,
+    history_s: float = 0.0,
 ) -> VisualTactile:
     """Read a data set to train or evaluate on; a split that leaks is refused.
 
@@ -86,11 +98,12 @@ def open_dataset(
         kind: One of `KINDS`; recognised if empty.
         split: One of the kind's `SPLITS`; its default if empty.
         force: Use a split that leaks, with a warning.
+        history_s: As `read_dataset`.
 
     Raises:
         DataError: as `read_dataset`; a group is in two parts; or no example is left.
     """
-    data = read_dataset(root, kind, split)
+    data = read_dataset(root, kind, split, history_s=history_s)
     if not data.examples:
         why = f": {data.problems[0]}" if data.problems else ""
         raise DataError(

@@ -40,6 +40,8 @@ class Example:
     group: str
     """What must not be in two parts: an object, a person, a video."""
     part: str
+    rates: Mapping[str, float] = field(default_factory=dict)
+    """By stream, images per second of its clip; a stream of single images is absent."""
 
 
 @dataclass(frozen=True, slots=True)

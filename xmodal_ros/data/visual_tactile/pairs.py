@@ -32,16 +32,19 @@ class Pairs:
     Args:
         data: The data set. Its validation and test parts are left out; unlabelled examples of
             other parts are not.
+        labelled: A head without whose label examples are left out, such as material where gels
+            touch nothing most of the time; empty for none.
 
     Raises:
         DataError: no example of the rest has a camera and a gel image.
     """
 
-    def __init__(self, data: VisualTactile) -> None:
+    def __init__(self, data: VisualTactile, labelled: str = "") -> None:
         self._sources: list[tuple[str, Source, Source]] = [
             (f"{example.name} {stream}", example.streams[CAMERA][-1], clip[-1])
             for example in data.examples
             if example.part not in (VALIDATION, TEST) and CAMERA in example.streams
+            if not labelled or labelled in example.labels
             for stream, clip in example.streams.items()
             if stream != CAMERA
         ]
@@ -65,6 +68,13 @@ class Pairs:
         return Pair(name, load([camera])[0], load([gel])[0])
 
 
-def open_pairs(root: Path | str, kind: str = "", split: str = "", *, force: bool = False) -> Pairs:
-    """Open a data set for pretraining; arguments and errors are those of `open_dataset`."""
-    return Pairs(open_dataset(root, kind, split, force=force))
+def open_pairs(
+    root: Path | str,
+    kind: str = "",
+    split: str = "",
+    *,
+    labelled: str = "",
+    force: bool = False,
+) -> Pairs:
+    """Open a data set for pretraining; see `open_dataset` and `Pairs`."""
+    return Pairs(open_dataset(root, kind, split, force=force), labelled)

@@ -74,12 +74,16 @@ class Contents:
 
     sets: list[tuple[int, Streams, dict[str, str]]]
     """Stamp, images by stream and labels by head of each example."""
+    rates: dict[str, float] = field(default_factory=dict)
+    """By stream of clips, images per second."""
     missing: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     unread: str = ""
 
 
-def examples_of(path: Path, settings: Settings, tracks: Mapping[str, Track]) -> Contents:
+def examples_of(
+    path: Path, settings: Settings, tracks: Mapping[str, Track], history_s: float = 0.0
+) -> Contents:
     """The first gel image of every `SPACING_NS`, with the nearest image of the other streams.
 
     Streams are matched as a node does it, by stamp, offset and tolerance of `settings`. Images
@@ -89,6 +93,7 @@ def examples_of(path: Path, settings: Settings, tracks: Mapping[str, Track]) -> 
         path: The recording.
         settings: Names the streams.
         tracks: Labels by head, which replace the recording's own of those heads.
+        history_s: How far the clips of gels reach back; with 0 they are single images.
 
     Raises:
         DataError: it cannot be read, or there is no gel topic in it.
@@ -109,18 +114,26 @@ def examples_of(path: Path, settings: Settings, tracks: Mapping[str, Track]) -> 
     for name in streams.keys() - topics.keys():
         text = f"no topic of stream '{name}'"
         (found.missing if streams[name].modality == seen else found.notes).append(text)
+    sources = {n: [_source(path, topics[n], log_ns) for _, log_ns in times[n]] for n in topics}
+    history_ns = round(history_s * 1e9)
+    if history_ns:
+        gels = [name for name in topics if streams[name].modality == felt]
+        found.rates = {name: _rate(times[name]) for name in gels if len(times[name]) > 1}
     lonely = dict.fromkeys(topics, 0)
-    first: dict[int, tuple[int, int]] = {}
-    for time_ns, log_ns in times[anchor.name]:
-        first.setdefault(time_ns // SPACING_NS, (time_ns, log_ns))
-    for time_ns, log_ns in first.values():
-        made: Streams = {anchor.name: (_source(path, topics[anchor.name], log_ns),)}
-        for name in topics.keys() - {anchor.name}:
+    first: dict[int, int] = {}
+    for time_ns, _ in times[anchor.name]:
+        first.setdefault(time_ns // SPACING_NS, time_ns)
+    for time_ns in first.values():
+        made: Streams = {}
+        for name in topics:
             near = _nearest(times[name], time_ns, streams[name].tolerance_s)
             if near is None:
                 lonely[name] += 1
-            else:
-                made[name] = (_source(path, topics[name], near),)
+                continue
+            felt_before = history_ns if streams[name].modality == felt else 0
+            first_of_clip = bisect_left(times[name], (times[name][near][0] - felt_before, 0))
+            clip = sources[name][min(first_of_clip, near) : near + 1]
+            made[name] = tuple(clip)
         stamp_ns = time_ns - _offset_ns(anchor)
         known = {head: track.at(stamp_ns) for head, track in labels.items()}
         found.sets.append((stamp_ns, made, {h: label for h, label in known.items() if label}))
@@ -220,13 +233,19 @@ def _tracks(recording: Recording) -> dict[str, Track]:
 
 
 def _nearest(times: Sequence[tuple[int, int]], time_ns: int, tolerance_s: float) -> int | None:
-    """Log time of the message nearest to a time, None where none is within the tolerance."""
+    """Place of the message nearest to a time, None where none is within the tolerance."""
     place = bisect_left(times, (time_ns, -_FOR_EVER_NS))
-    around = times[max(place - 1, 0) : place + 1]
-    near = min(around, key=lambda pair: abs(pair[0] - time_ns), default=None)
-    if near is None or abs(near[0] - time_ns) > tolerance_s * 1e9:
+    around = range(max(place - 1, 0), min(place + 1, len(times)))
+    near = min(around, key=lambda k: abs(times[k][0] - time_ns), default=None)
+    if near is None or abs(times[near][0] - time_ns) > tolerance_s * 1e9:
         return None
-    return near[1]
+    return near
+
+
+def _rate(times: Sequence[tuple[int, int]]) -> float:
+    """Messages per second, by the median of the times between them."""
+    spacing_ns = float(np.median(np.diff([time_ns for time_ns, _ in times])))
+    return 1e9 / max(spacing_ns, 1.0)
 
 
 def _source(path: Path, topic: str, log_ns: int) -> Source:

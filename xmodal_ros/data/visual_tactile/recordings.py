@@ -58,7 +58,7 @@ def recognise(root: Path) -> bool:
     return bool(_files(root))
 
 
-def read(root: Path, split: str = "", kind: str = KIND) -> VisualTactile:
+def read(root: Path, split: str = "", kind: str = KIND, history_s: float = 0.0) -> VisualTactile:
     """Read the gel images of all recordings, with the camera image nearest to each.
 
     Args:
@@ -66,6 +66,7 @@ def read(root: Path, split: str = "", kind: str = KIND) -> VisualTactile:
         split: "official" for `split.csv`, "disjoint" to divide groups here; empty for the former
             if it is there.
         kind: Name of the data set's kind.
+        history_s: How far the clips of gels reach back; with 0 they are single images.
 
     Raises:
         DataError: a table has another form, or there is no recording.
@@ -81,7 +82,7 @@ def read(root: Path, split: str = "", kind: str = KIND) -> VisualTactile:
     examples: list[Example] = []
     notes: list[str] = []
     for place in places:
-        found, said = _of(root, place, settings, tracks.get(place.path, {}), problems)
+        found, said = _of(root, place, settings, tracks.get(place.path, {}), history_s, problems)
         examples.extend(found)
         notes.extend(said)
     return VisualTactile(kind, root, split, tuple(examples), tuple(problems), tuple(notes), hashes)
@@ -92,10 +93,11 @@ def _of(
     place: Place,
     settings: Settings,
     tracks: Mapping[str, Track],
+    history_s: float,
     problems: list[Problem],
 ) -> tuple[list[Example], list[str]]:
     try:
-        found = examples_of(place.path, settings, tracks)
+        found = examples_of(place.path, settings, tracks, history_s)
     except DataError as error:
         text = str(error).removeprefix(f"{error.where}: ")
         problems.append(Problem("unreadable", str(place.path), text))
@@ -105,7 +107,7 @@ def _of(
     problems.extend(Problem("missing", str(place.path), text) for text in found.missing)
     name = place.path.relative_to(root).as_posix()
     made = [
-        Example(f"{name}@{stamp_ns}", streams, labels, place.group, place.part)
+        Example(f"{name}@{stamp_ns}", streams, labels, place.group, place.part, found.rates)
         for stamp_ns, streams, labels in found.sets
     ]
     return made, [f"{name}: {text}" for text in found.notes]

@@ -33,7 +33,7 @@ def recognise(root: Path) -> bool:
     return (root / CONTENTS).is_file() and recordings.recognise(root)
 
 
-def read(root: Path, split: str = "") -> VisualTactile:
+def read(root: Path, split: str = "", history_s: float = 0.0) -> VisualTactile:
     """Read the recordings; see `recordings.read`. An example's group is that of its episode.
 
     Raises:
@@ -48,7 +48,7 @@ def read(root: Path, split: str = "") -> VisualTactile:
         raise DataError(
             f"cannot be read ({error!r})", where=str(path), expected="what `xmodal sim` wrote"
         ) from error
-    data = recordings.read(root, split, KIND)
+    data = recordings.read(root, split, KIND, history_s)
     examples = tuple(_label(example, episodes) for example in data.examples)
     problems = (*data.problems, *_shared(root, data.examples, episodes))
     return replace(data, examples=examples, problems=problems)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from xmodal_ros.data.files import read_table
-from xmodal_ros.data.gelsight_slip import FINGERS, GelsightSlip
+from xmodal_ros.data.gelsight_slip import FINGERS, RATE_HZ, GelsightSlip
 from xmodal_ros.data.splits import COLUMNS, FOLDER
 from xmodal_ros.data.visual_tactile.example import (
     LEFT,
@@ -43,7 +43,8 @@ def read(root: Path, split: str = OFFICIAL) -> VisualTactile:
         if not missing:
             streams = {stream: (Source(path),) for stream, path in clips.items()}
             known = {"grasp": "fail" if grasp.slip else "success"}
-            examples.append(Example(grasp.name, streams, known, grasp.object, grasp.split))
+            rates = dict.fromkeys(streams, RATE_HZ)
+            examples.append(Example(grasp.name, streams, known, grasp.object, grasp.split, rates))
     listed = {path for example in examples for (path,) in example.streams.values()}
     hashes = {
         root / row["file"]: row["sha256"]

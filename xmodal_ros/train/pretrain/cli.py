@@ -20,6 +20,9 @@ def pretrain_command(
     split: Annotated[
         str, typer.Option(help="official or disjoint; the layout's default if not named.")
     ] = "",
+    labelled: Annotated[
+        str, typer.Option(help="Only pairs with a label of this head, such as material.")
+    ] = "",
     force: Annotated[bool, typer.Option("--force", help="Use a split that leaks.")] = False,
     overrides: Annotated[
         list[str] | None,
@@ -32,7 +35,7 @@ def pretrain_command(
     """
     from xmodal_ros.data.visual_tactile.pairs import open_pairs
 
-    pairs = open_pairs(root, kind, split, force=force)
+    pairs = open_pairs(root, kind, split, labelled=labelled, force=force)
 
     from rich.console import Console
 

@@ -1,0 +1,1 @@
+"""Stage 2 of ConViTac: adapters, conditioning and heads learn beside a frozen encoder."""

@@ -1,0 +1,48 @@
+"""The `xmodal train` command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train_command(
+    roots: Annotated[list[Path], typer.Argument(help="Folders of visual-tactile data sets.")],
+    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("out/touch"),
+    encoder: Annotated[
+        str, typer.Option(help="What `xmodal pretrain` wrote; ImageNet weights if not named.")
+    ] = "",
+    bundle: Annotated[
+        Path | None, typer.Option(help="Folder to write a bundle for nodes to.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="GROUP.NAME=VALUE", help="One setting, such as trunk.fusion=mean."
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Use a split that leaks.")] = False,
+) -> None:
+    """Train heads beside a frozen encoder, calibrate them, and tell how good they are."""
+    from xmodal_ros.train.touch.settings import read_overrides
+
+    named = [f"encoder.weights={encoder}"] if encoder else []
+    settings = read_overrides([*named, *(overrides or [])])
+    from rich.console import Console
+    from rich.table import Table
+
+    from xmodal_ros.train.touch.run import open_datasets, train_touch
+
+    console = Console()
+    data = open_datasets(roots, settings, force=force)
+    run = train_touch(data, out, settings, console=console)
+    table = Table("head", "classes", "accuracy", "balanced", "AUC", "ECE", title="validation")
+    for head, found in run.record["validation"].items():
+        values = [found[name] for name in ("accuracy", "balanced_accuracy", "auc", "ece")]
+        table.add_row(head, str(len(run.labels[head])), *(f"{value:.3f}" for value in values))
+    console.print(table)
+    for name, why in run.record["left_out"].items():
+        console.print(f"[yellow]{name} is left out: {why}[/]", soft_wrap=True, highlight=False)
+    console.print(f"[bold]{run.folder}[/]", soft_wrap=True)

@@ -1,0 +1,244 @@
+"""One run of stage 2: from data sets and a pretrained encoder to calibrated heads on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from scipy.special import softmax
+from sklearn.metrics import roc_curve
+
+from xmodal_ros.core.errors import SettingsError
+from xmodal_ros.data.visual_tactile import VisualTactile, open_dataset
+from xmodal_ros.data.visual_tactile.example import CAMERA, TEST, TRAIN, VALIDATION
+from xmodal_ros.eval.calibration import fit_temperature
+from xmodal_ros.nn.image import ImageEncoder
+from xmodal_ros.nn.network import Network, build_network
+from xmodal_ros.nn.pretrained import load_pretrained
+from xmodal_ros.train.features import weights_hash
+from xmodal_ros.train.pretrain.files import load_tensors, save_tensors, save_text
+from xmodal_ros.train.pretrain.model import load_encoder
+from xmodal_ros.train.touch.examples import Plan, TouchExamples, fingerprint, plan
+from xmodal_ros.train.touch.fit import Listener, fit
+from xmodal_ros.train.touch.score import answers, scores
+from xmodal_ros.train.touch.settings import EncoderSettings, TouchSettings
+
+WEIGHTS, RECORD, CHECKPOINT = "weights.safetensors", "run.json", "checkpoint.ckpt"
+STARTS = ("package", "hub", "random")
+"""Values of `encoder.weights` that are no file."""
+
+
+@dataclass(frozen=True)
+class TouchRun:
+    """A finished run."""
+
+    folder: Path
+    network: Network
+    """With the weights of the best validation, in evaluation mode, on the CPU."""
+    settings: TouchSettings
+    labels: dict[str, tuple[str, ...]]
+    """Names of the classes by head."""
+    temperatures: dict[str, float]
+    thresholds: dict[str, float]
+    """Probability of the second class from which on it is decided for, by head of two classes."""
+    record: dict[str, Any]
+    """What run.json holds."""
+
+
+def open_datasets(
+    roots: Sequence[Path], settings: TouchSettings, *, force: bool = False
+) -> list[VisualTactile]:
+    """Open data sets with clips as long as the settings ask for; see `open_dataset`."""
+    history_s = settings.encoder.history_s
+    return [open_dataset(root, force=force, history_s=history_s) for root in roots]
+
+
+def train_touch(
+    data: Sequence[VisualTactile],
+    out: Path,
+    settings: TouchSettings,
+    *,
+    cache: Path | None = None,
+    console: Console | None = None,
+) -> TouchRun:
+    """Train heads beside a frozen encoder; calibrate them on the validation part.
+
+    The test part is not looked at. A finished run in `out` is read back, an interrupted one
+    continues.
+
+    Args:
+        data: From `open_datasets`; trained on together.
+        out: Folder of the run.
+        settings: What and how.
+        cache: Folder of images and features, which runs can share; `out/cache` if None.
+        console: Where to show progress.
+
+    Raises:
+        DataError: as `examples.plan`; the loss is not finite; disk full.
+        SettingsError: another run is in `out`, or the encoder's weights do not fit.
+    """
+    made, network, examples = prepare(data, settings, cache or out / "cache")
+    record: dict[str, Any] = {
+        "settings": dataclasses.asdict(settings),
+        "data": [one.root.name for one in data],
+        "examples_sha256": fingerprint(made.examples),
+        "labels": {head: list(names) for head, names in made.heads.items()},
+        "streams": list(made.streams),
+        "encoder_sha256": encoder_hash(network),
+    }
+    record = json.loads(json.dumps(record))
+    if (out / RECORD).exists():
+        found = json.loads((out / RECORD).read_text(encoding="utf-8"))
+        _same(out, found, record)
+        network.load_state_dict(load_tensors(out / WEIGHTS)[0])
+        return _finished(out, network, settings, found)
+    out.mkdir(parents=True, exist_ok=True)
+    begun = time.perf_counter()
+    with _shown(console or Console(quiet=True), settings.schedule.steps, out.name) as listener:
+        progress = fit(network, examples, settings.schedule, out / CHECKPOINT, listener)
+    chosen = examples.indices(VALIDATION)
+    logits = answers(network, examples, chosen)
+    labels = {head: known[chosen] for head, known in examples.labels.items()}
+    temperatures = {
+        head: fit_temperature(values[labels[head] >= 0], labels[head][labels[head] >= 0])
+        for head, values in logits.items()
+        if (labels[head] >= 0).any()
+    }
+    record |= {
+        "examples": {part: len(examples.indices(part)) for part in (TRAIN, VALIDATION, TEST)},
+        "left_out": examples.left_out,
+        "steps": progress.step,
+        "best_step": progress.best_step,
+        "seconds": time.perf_counter() - begun,
+        "history": progress.history,
+        "parameters": _parameters(network),
+        "temperatures": temperatures,
+        "thresholds": _thresholds(logits, labels, temperatures),
+        "validation": scores(logits, labels, temperatures),
+        "encoder_sha256_after": encoder_hash(network),
+    }
+    save_tensors(out / WEIGHTS, network.state_dict(), {})
+    save_text(out / RECORD, json.dumps(record, indent=1, sort_keys=True) + "\n")
+    (out / CHECKPOINT).unlink(missing_ok=True)
+    return _finished(out, network, settings, record)
+
+
+def prepare(
+    data: Sequence[VisualTactile], settings: TouchSettings, cache: Path
+) -> tuple[Plan, Network, TouchExamples]:
+    """What is used of data sets, the network with pretrained encoders, and what it will read."""
+    made = plan(data, settings)
+    network = build(settings, made)
+    return made, network, TouchExamples(made, cache, network, settings)
+
+
+def build(settings: TouchSettings, made: Plan) -> Network:
+    """The network for what is used of data sets, with pretrained encoders.
+
+    Raises:
+        SettingsError: the encoder's weights are not to be had, or do not fit.
+    """
+    torch.manual_seed(settings.schedule.seed)
+    network = build_network(settings.architecture(made.streams, made.heads))
+    for stream in made.streams:
+        branch = network.branch(stream)
+        for encoder in (branch.contrastive.encoder, branch.task):
+            if isinstance(encoder, ImageEncoder) and settings.encoder.weights != "random":
+                start = _file(settings.encoder, stream)
+                load_pretrained(encoder.backbone, settings.encoder.backbone, str(start))
+        if settings.encoder.weights not in STARTS:
+            load_encoder(branch.contrastive, Path(_file(settings.encoder, stream)))
+    return network
+
+
+def encoder_hash(network: Network) -> dict[str, str]:
+    """SHA-256 of the frozen encoders' weights, by branch."""
+    return {name: weights_hash(branch.contrastive) for name, branch in network.branches.items()}
+
+
+def _file(settings: EncoderSettings, stream: str) -> str:
+    """The weights' file for a stream; a folder of pretraining has one of both or of each."""
+    if settings.weights in STARTS:
+        return settings.weights
+    path = Path(settings.weights)
+    if path.is_dir():
+        own = path / f"{'camera' if stream == CAMERA else 'tactile'}.safetensors"
+        path = own if own.exists() else path / "encoder.safetensors"
+    if not path.is_file():
+        raise SettingsError(
+            "no such file",
+            where=f"encoder.weights: {path}",
+            expected="package, hub, random, or what `xmodal pretrain` wrote",
+        )
+    return str(path)
+
+
+def _same(folder: Path, found: Mapping[str, Any], record: Mapping[str, Any]) -> None:
+    for name, value in record.items():
+        if found.get(name) != value:
+            raise SettingsError(
+                f"a finished run with another {name} is there",
+                where=str(folder),
+                do="Name another --out, or remove the folder to train it anew",
+            )
+
+
+def _finished(
+    folder: Path, network: Network, settings: TouchSettings, record: dict[str, Any]
+) -> TouchRun:
+    labels = {head: tuple(names) for head, names in record["labels"].items()}
+    temperatures, thresholds = record["temperatures"], record["thresholds"]
+    return TouchRun(folder, network.eval(), settings, labels, temperatures, thresholds, record)
+
+
+def _thresholds(
+    logits: Mapping[str, np.ndarray],
+    labels: Mapping[str, np.ndarray],
+    temperatures: Mapping[str, float],
+) -> dict[str, float]:
+    """By head of two classes, the threshold of the best balanced accuracy on validation data."""
+    found = {}
+    for head, values in logits.items():
+        known = labels[head] >= 0
+        if values.shape[1] == 2 and len(np.unique(labels[head][known])) == 2:
+            said = softmax(values[known] / temperatures[head], axis=1)[:, 1]
+            false, true, at = roc_curve(labels[head][known], said)
+            best = int(np.argmax(true - false))
+            found[head] = float(np.clip(at[best], 0.01, 0.99))
+    return found
+
+
+def _parameters(network: Network) -> dict[str, int]:
+    """Number of parameters, all and trained."""
+    free = sum(p.numel() for p in network.parameters() if p.requires_grad)
+    return {"all": sum(p.numel() for p in network.parameters()), "trained": free}
+
+
+@contextlib.contextmanager
+def _shown(console: Console, steps: int, title: str) -> Iterator[Listener]:
+    """A progress bar with the last validation beside it."""
+    columns = (
+        TextColumn(title),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[told]}"),
+    )
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("", total=steps, told="")
+
+        def listen(step: int, measures: Mapping[str, float]) -> None:
+            told = ", ".join(f"{n.replace('_', ' ')} {v:.3f}" for n, v in measures.items())
+            bar.update(task, completed=step, **({"told": told} if told else {}))
+
+        yield listen

