@@ -16,6 +16,7 @@ from xmodal_ros.core.errors import DataError
 from xmodal_ros.data.cli import data_app
 from xmodal_ros.sim.cli import sim_app
 from xmodal_ros.train.pretrain.cli import pretrain_command
+from xmodal_ros.train.touch.cli import train_command
 
 app = typer.Typer(
     name="xmodal",
@@ -29,6 +30,7 @@ app.add_typer(bundle_app, name="bundle")
 app.add_typer(sim_app, name="sim")
 app.add_typer(data_app, name="data")
 app.command("pretrain")(pretrain_command)
+app.command("train")(train_command)
 
 SettingsFile = Annotated[
     Path | None, typer.Option("--settings", help="YAML file with the settings that differ.")
@@ -112,8 +114,8 @@ def print_settings(settings: SettingsFile = None, overrides: Overrides = None) -
     typer.echo(yaml.safe_dump(effective.to_mapping(), sort_keys=False), nl=False)
 
 
-@app.command()
-def train(
+@app.command("recipe")
+def train_recipe(
     recipe: Annotated[str, typer.Argument(help="Name of a recipe in xmodal_ros/train.")],
     data: SharedData = None,
     out: Annotated[Path, typer.Option(help="Folder for weights and records.")] = Path("out/train"),

@@ -17,6 +17,7 @@ def train_command(
     bundle: Annotated[
         Path | None, typer.Option(help="Folder to write a bundle for nodes to.")
     ] = None,
+    licence: Annotated[str, typer.Option(help="Of the bundle's weights.")] = "not stated",
     overrides: Annotated[
         list[str] | None,
         typer.Option(
@@ -33,7 +34,8 @@ def train_command(
     from rich.console import Console
     from rich.table import Table
 
-    from xmodal_ros.train.touch.run import open_datasets, train_touch
+    from xmodal_ros.train.touch.bundle import write_bundle
+    from xmodal_ros.train.touch.run import open_datasets, prepare, train_touch
 
     console = Console()
     data = open_datasets(roots, settings, force=force)
@@ -45,4 +47,7 @@ def train_command(
     console.print(table)
     for name, why in run.record["left_out"].items():
         console.print(f"[yellow]{name} is left out: {why}[/]", soft_wrap=True, highlight=False)
-    console.print(f"[bold]{run.folder}[/]", soft_wrap=True)
+    if bundle is not None:
+        _, _, examples = prepare(data, settings, out / "cache")
+        write_bundle(run, examples, bundle, licence=licence)
+    console.print(f"[bold]{bundle or run.folder}[/]", soft_wrap=True)

@@ -107,13 +107,16 @@ class Images:
             needed = list(dict.fromkeys(s for _, sources, _ in wanted for s in sources))
             found = dict(_images(needed))
             for row, sources, places in wanted:
-                wrong = next((f for s in sources if isinstance(f := found[s], DataError)), None)
-                if wrong is not None:
-                    problems[self._examples[row].name] = str(wrong)
-                    continue
-                images = [image for source in sources for image in found[source]]
-                frames = [images[max(len(images) - 1 - back, 0)] for back in places]
-                array[row] = [resize_image(f, size.height, size.width) for f in frames]
+                images: list[np.ndarray] = []
+                for source in sources:
+                    got = found[source]
+                    if isinstance(got, DataError):
+                        problems[self._examples[row].name] = str(got)
+                        break
+                    images += got
+                else:
+                    frames = [images[max(len(images) - 1 - back, 0)] for back in places]
+                    array[row] = [resize_image(f, size.height, size.width) for f in frames]
         return problems
 
     def _chosen(

@@ -63,14 +63,14 @@ def plan(data: Sequence[VisualTactile], settings: TouchSettings) -> Plan:
     for one in data:
         for example in _with_validation(one):
             labels = {h: v for h, v in example.labels.items() if h in wanted}
-            streams = {
+            kept = {
                 s: v
                 for s, v in example.streams.items()
                 if not settings.heads.streams or s in settings.heads.streams
             }
-            if labels and streams and example.part in (TRAIN, VALIDATION, TEST):
+            if labels and kept and example.part in (TRAIN, VALIDATION, TEST):
                 name = f"{one.root.name}/{example.name}"
-                chosen.append(replace(example, name=name, labels=labels, streams=streams))
+                chosen.append(replace(example, name=name, labels=labels, streams=kept))
     chosen = _thinned(chosen, settings.schedule.per_group)
     streams = tuple(dict.fromkeys(s for example in chosen for s in example.streams))
     for stream in settings.heads.streams:

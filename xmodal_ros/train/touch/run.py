@@ -239,6 +239,8 @@ def _shown(console: Console, steps: int, title: str) -> Iterator[Listener]:
 
         def listen(step: int, measures: Mapping[str, float]) -> None:
             told = ", ".join(f"{n.replace('_', ' ')} {v:.3f}" for n, v in measures.items())
-            bar.update(task, completed=step, **({"told": told} if told else {}))
+            bar.update(task, completed=step)
+            if told:
+                bar.update(task, told=told)
 
         yield listen

@@ -110,9 +110,10 @@ def _noisy(
 
 
 def _moved(inputs: Inputs, device: torch.device) -> Inputs:
-    return {
-        stream: tuple(x.to(device) for x in given)
-        if isinstance(given, tuple)
-        else given.to(device)
-        for stream, given in inputs.items()
-    }
+    moved: dict[str, Tensor | tuple[Tensor, Tensor]] = {}
+    for stream, given in inputs.items():
+        if isinstance(given, tuple):
+            moved[stream] = given[0].to(device), given[1].to(device)
+        else:
+            moved[stream] = given.to(device)
+    return moved

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from xmodal_ros.core.settings import InferenceSettings
+from xmodal_ros.core.types import Modality, Observation, StreamData
+from xmodal_ros.runtime.bundle import Bundle, check_bundle
+from xmodal_ros.runtime.predictor import Predictor
+from xmodal_ros.train.touch.bundle import write_bundle
+from xmodal_ros.train.touch.run import prepare, train_touch
+from xmodal_ros.train.touch.score import answers
+
+
+@pytest.fixture
+def trained(data, small, cache, tmp_path):
+    run = train_touch([data], tmp_path / "run", small, cache=cache)
+    _, _, examples = prepare([data], small, cache)
+    return run, examples, write_bundle(run, examples, tmp_path / "mine", licence="CC0-1.0")
+
+
+def test_the_bundle_answers_as_training_did(trained) -> None:
+    run, examples, bundle = trained
+    assert check_bundle(bundle.path) == []
+    chosen = examples.indices("test")[:3]
+    expected = answers(run.network, examples, chosen)
+    predictor = Predictor(bundle, InferenceSettings(backend="torch", precision="fp32"))
+    for row, k in enumerate(chosen):
+        streams = {}
+        for number, stream in enumerate(examples.streams):
+            frames = tuple(np.array(examples.images(stream, np.array([k]))[0]))
+            stamps = tuple(1000 * int(k) + np.arange(len(frames)))
+            modality = Modality.CAMERA if stream == "camera" else Modality.TACTILE
+            clip = {} if stream == "camera" else {"frames": frames}
+            streams[stream] = StreamData(modality, frames[-1], stamps, number, **clip)
+        found = predictor.predict(Observation(int(k), "hand", "camera", streams))
+        for head, logits in expected.items():
+            wanted = softmax(logits[row] / run.temperatures[head])
+            assert np.allclose(found.heads[head].probabilities, wanted, atol=5e-3), head
+
+
+def test_its_card_and_metrics_are_those_of_validation(trained) -> None:
+    run, _, bundle = trained
+    card = (bundle.path / "README.md").read_text()
+    assert f"{run.record['validation']['material']['accuracy']:.3f}" in card
+    assert "those of the validation part" in card
+    assert bundle.metrics["grasp"]["count"] == 6
+    assert bundle.licence == "CC0-1.0"
+    assert bundle.heads["grasp"].labels == ("fail", "success")
+    assert bundle.heads["grasp"].threshold == run.thresholds["grasp"]
+    assert Bundle.load(bundle.path).heads["material"].temperature == run.temperatures["material"]

@@ -1,0 +1,114 @@
+"""From a finished run to a bundle that nodes and `xmodal eval` load."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from xmodal_ros.data.visual_tactile.example import TRAIN
+from xmodal_ros.nn.network import Network
+from xmodal_ros.runtime.bundle import Bundle
+from xmodal_ros.runtime.manifest import HeadCard
+from xmodal_ros.runtime.ood import fit_statistics
+from xmodal_ros.runtime.save import save_bundle
+from xmodal_ros.train.touch.examples import TouchExamples
+from xmodal_ros.train.touch.run import TouchRun
+from xmodal_ros.train.touch.score import BATCH, encoded
+
+TASKS = {"material": "material", "hardness": "material", "roughness": "material", "grasp": "grasp"}
+"""What a head answers, of the tasks that the runtime has messages for: hardness and roughness are
+classes of the touched material."""
+UNSTATED = "not stated"
+"""Licence of weights whose data set's licence nobody has named."""
+
+
+def write_bundle(
+    run: TouchRun,
+    examples: TouchExamples,
+    path: Path,
+    *,
+    licence: str = UNSTATED,
+    metrics: Mapping[str, Any] | None = None,
+    card: str = "",
+) -> Bundle:
+    """Write a run as a bundle.
+
+    Args:
+        run: Finished.
+        examples: What it was trained on, for the statistics of what is out of distribution.
+        path: Folder; its name becomes the bundle's id.
+        licence: Of the weights.
+        metrics: Scores by head; those of the validation part if None.
+        card: Text of README.md; tables of the run if empty.
+    """
+    features = describe(run.network, examples, examples.indices(TRAIN))
+    statistics = {}
+    for head, values in features.items():
+        labels = examples.labels[head][examples.indices(TRAIN)]
+        statistics[head] = fit_statistics(values[labels >= 0], labels[labels >= 0])
+    heads = {
+        head: HeadCard(
+            task=TASKS[head],
+            labels=labels,
+            temperature=run.temperatures[head],
+            threshold=run.thresholds.get(head, 0.5),
+        )
+        for head, labels in run.labels.items()
+    }
+    kept = ("data", "examples_sha256", "encoder_sha256", "settings", "steps", "best_step")
+    return save_bundle(
+        path,
+        name=path.name,
+        network=run.network,
+        architecture=run.settings.architecture(examples.streams, examples.heads),
+        heads=heads,
+        licence=licence,
+        card=card or card_text(path.name, run, licence),
+        training={name: run.record[name] for name in kept},
+        metrics=metrics or run.record["validation"],
+        statistics=statistics,
+    )
+
+
+def describe(
+    network: Network, examples: TouchExamples, chosen: np.ndarray
+) -> dict[str, np.ndarray]:
+    """What the classifiers read of the chosen examples `(N, d) float32`, by head."""
+    parts: dict[str, list[np.ndarray]] = {}
+    with torch.inference_mode():
+        for start in range(0, len(chosen), BATCH):
+            some = chosen[start : start + BATCH]
+            present = {s: torch.from_numpy(p[some]).float() for s, p in examples.present.items()}
+            features = encoded(network, examples.batch(some))
+            for head, values in network.forward_features(features, present).features.items():
+                parts.setdefault(head, []).append(values.numpy())
+    return {head: np.concatenate(found) for head, found in parts.items()}
+
+
+def card_text(name: str, run: TouchRun, licence: str) -> str:
+    """What a run knows about itself, as a model card."""
+    lines = [
+        f"# {name}",
+        "",
+        f"Visual-tactile heads on {', '.join(run.record['data'])}; licence: {licence}.",
+        "",
+        "| head | classes | accuracy | balanced accuracy | AUC | ECE | temperature |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for head, found in run.record["validation"].items():
+        cells = [f"{found[key]:.3f}" for key in ("accuracy", "balanced_accuracy", "auc", "ece")]
+        cells.append(f"{run.temperatures[head]:.2f}")
+        lines.append(f"| {head} | {', '.join(run.labels[head])} | " + " | ".join(cells) + " |")
+    counts = ", ".join(f"{count} {part}" for part, count in run.record["examples"].items())
+    lines += [
+        "",
+        "Scores are those of the validation part, on which training was stopped, and temperatures "
+        f"and thresholds were fitted: they are a little too good. Examples: {counts}. "
+        f"{len(run.record['left_out'])} could not be read.",
+        "",
+    ]
+    return "\n".join(lines)
