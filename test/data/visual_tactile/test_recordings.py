@@ -220,3 +220,15 @@ def test_labels_of_another_time_are_named(tmp_path, record) -> None:
     )
     (problem,) = read_dataset(tmp_path).problems
     assert problem.what == "no gel image has the stamp of a time that is labelled"
+
+
+def test_clips_of_gels_reach_back_in_time(tmp_path, record, scene, gel) -> None:
+    record(tmp_path / "run", labels=WOOD_THEN_FELT)
+    data = open_dataset(tmp_path, history_s=0.6)
+    first, later = data.examples[0], data.examples[5]
+    assert (len(first.streams["tactile_left"]), len(first.streams["camera"])) == (1, 1)
+    images = data.load(later)
+    np.testing.assert_array_equal(images["tactile_left"], [gel(3), gel(4), gel(5)])
+    np.testing.assert_array_equal(images["camera"], [scene(5)])
+    assert later.rates == {"tactile_left": pytest.approx(4.0)}
+    assert open_dataset(tmp_path).examples[5].rates == {}

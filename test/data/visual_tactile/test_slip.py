@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cv2
+import numpy as np
 import pytest
 
 from xmodal_ros.core.errors import DataError
@@ -54,3 +55,17 @@ def test_the_real_one(shared_data) -> None:
     data = open_dataset(shared_data / "gelsight_slip")
     assert (len(data.part("train")), len(data.part("test"))) == (101, 48)
     assert len(data.sha256) == 298, "every clip is in the project's split file"
+
+
+def test_clips_of_training_end_at_several_moments(shared_data) -> None:
+    data = open_dataset(shared_data / "gelsight_slip", history_s=0.3)
+    assert (len(data.part("train")), len(data.part("test"))) == (6 * 101, 48)
+    whole = open_dataset(shared_data / "gelsight_slip")
+    clips = {e.name: e for e in whole.examples}
+    for example in (data.part("train")[1], data.part("test")[0]):
+        grasp, _, last = example.name.partition("@")
+        reached = range(int(last) - 8, int(last) + 1)  # 0.3 s at 25 Hz, rounded up
+        expected = data.load(clips[grasp])["tactile_right"][list(reached)]
+        np.testing.assert_array_equal(data.load(example)["tactile_right"], expected)
+    assert {e.name.partition("@")[2] for e in data.part("test")} == {"47"}
+    assert len(data.sha256) == 298

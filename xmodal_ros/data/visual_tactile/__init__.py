@@ -48,7 +48,8 @@ def read_dataset(
         root: Its folder.
         kind: One of `KINDS`; recognised if empty.
         split: One of the kind's `SPLITS`; its default if empty.
-        history_s: How far clips of recordings reach back; with 0 an example has single images.
+        history_s: How far clips of recordings and videos reach back; with 0 an example of a
+            recording has single images, one of a video all.
 
     Raises:
         DataError: the folder is missing or of no known kind, or the split is not known.
@@ -75,7 +76,7 @@ def read_dataset(
             expected="one of " + ", ".join(reader.SPLITS),
         )
     options: dict[str, Any] = {"split": split} if split else {}
-    if found in (recordings.KIND, simulated.KIND):
+    if found in (recordings.KIND, simulated.KIND, slip.KIND):
         options["history_s"] = history_s
     data: VisualTactile = reader.read(root, **options)
     return data

@@ -25,7 +25,8 @@ class Source:
 
     path: Path
     place: str = ""
-    """In a file that holds many: name in an HDF5 file, "topic@log time" in a recording."""
+    """In a file that holds many: name in an HDF5 file, "topic@log time" in a recording, number of
+    a video's frame from 0 on, or empty for the whole video."""
 
     def __str__(self) -> str:
         return f"{self.path}:{self.place}" if self.place else str(self.path)
@@ -137,7 +138,7 @@ def _each(sources: Sequence[Source], one: Callable[[Source], list[np.ndarray]]) 
             found = one(source)
         except DataError as error:
             found = error
-        except (OSError, KeyError, ValueError, cv2.error) as error:  # a damaged file or disk
+        except (OSError, LookupError, ValueError, cv2.error) as error:  # a damaged file or disk
             found = DataError(f"cannot be read ({error})", where=str(source))
         yield source, found
 
@@ -147,7 +148,8 @@ def _files(sources: Sequence[Source]) -> Found:
 
 
 def _videos(sources: Sequence[Source]) -> Found:
-    return _each(sources, lambda source: list(read_video(source.path)))
+    frames = list(read_video(sources[0].path))
+    return _each(sources, lambda s: [frames[int(s.place)]] if s.place else frames)
 
 
 def _hdf5(sources: Sequence[Source]) -> Found:

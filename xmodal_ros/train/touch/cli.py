@@ -27,10 +27,10 @@ def train_command(
     force: Annotated[bool, typer.Option(help="Use a split that leaks.")] = False,
 ) -> None:
     """Train heads beside a frozen encoder, calibrate them, and tell how good they are."""
+    from xmodal_ros.train.touch.pretrained import encoder_overrides
     from xmodal_ros.train.touch.settings import read_overrides
 
-    named = [f"encoder.weights={encoder}"] if encoder else []
-    settings = read_overrides([*named, *(overrides or [])])
+    settings = read_overrides([*encoder_overrides(encoder), *(overrides or [])])
     from rich.console import Console
     from rich.table import Table
 

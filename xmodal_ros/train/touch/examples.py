@@ -112,10 +112,13 @@ def _with_validation(data: VisualTactile) -> Iterator[Example]:
 
 
 def _thinned(examples: Sequence[Example], most: int) -> list[Example]:
-    """At most so many of each group and set of labels, spread evenly over their order."""
+    """At most so many of each recording, or else group, and set of labels, spread over time."""
     alike: dict[Any, list[Example]] = {}
     for example in examples:
-        key = example.part, example.group, tuple(sorted(example.labels.items()))
+        # "recording@stamp" is the name of what comes from a recording or a video
+        recording, at, _ = example.name.rpartition("@")
+        labels = tuple(sorted(example.labels.items()))
+        key = example.part, recording if at else example.group, labels
         alike.setdefault(key, []).append(example)
     kept: list[Example] = []
     for members in alike.values():

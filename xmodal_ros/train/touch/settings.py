@@ -99,8 +99,8 @@ class ScheduleSettings:
     )
     per_group: int = setting(
         8,
-        "most examples of one object, video or episode and one set of labels, spread over time; "
-        "0 for all",
+        "most examples of one recording, or where there are none of one group (object, video), "
+        "with one set of labels, spread over time; 0 for all",
         low=0,
         high=1_000_000,
     )
