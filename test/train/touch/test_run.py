@@ -28,6 +28,7 @@ def test_it_learns_and_says_how_good_it_is(run, data, small, cache) -> None:
     assert record["validation"]["material"]["count"] == 6
     assert record["examples"] == {"train": 18, "validation": 6, "test": 6}
     assert set(record["thresholds"]) == {"grasp"}
+    assert record["abstain_below"] == {"material": 0.0, "grasp": 0.0}
     assert record["parameters"]["trained"] < record["parameters"]["all"]
     assert not (run.folder / CHECKPOINT).exists()
 

@@ -55,7 +55,8 @@ def write_bundle(
             task=TASKS[head],
             labels=labels,
             temperature=run.temperatures[head],
-            threshold=run.thresholds.get(head, 0.5),
+            threshold=run.calibration.thresholds.get(head, 0.5),
+            abstain_below=run.calibration.abstain_below[head],
         )
         for head, labels in run.labels.items()
     }

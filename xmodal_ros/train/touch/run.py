@@ -11,23 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from scipy.special import softmax
-from sklearn.metrics import roc_curve
 
 from xmodal_ros.core.errors import SettingsError
 from xmodal_ros.data.visual_tactile import VisualTactile, open_dataset
 from xmodal_ros.data.visual_tactile.example import CAMERA, TEST, TRAIN, VALIDATION
-from xmodal_ros.eval.calibration import fit_temperature
 from xmodal_ros.nn.image import ImageEncoder
 from xmodal_ros.nn.network import Network, build_network
 from xmodal_ros.nn.pretrained import load_pretrained
 from xmodal_ros.train.features import weights_hash
 from xmodal_ros.train.pretrain.files import load_tensors, save_tensors, save_text
 from xmodal_ros.train.pretrain.model import load_encoder
+from xmodal_ros.train.touch.calibrate import Calibration, calibrate
 from xmodal_ros.train.touch.examples import Plan, TouchExamples, fingerprint, plan
 from xmodal_ros.train.touch.fit import Listener, fit
 from xmodal_ros.train.touch.score import answers, scores
@@ -48,11 +45,14 @@ class TouchRun:
     settings: TouchSettings
     labels: dict[str, tuple[str, ...]]
     """Names of the classes by head."""
-    temperatures: dict[str, float]
-    thresholds: dict[str, float]
-    """Probability of the second class from which on it is decided for, by head of two classes."""
+    calibration: Calibration
     record: dict[str, Any]
     """What run.json holds."""
+
+    @property
+    def temperatures(self) -> dict[str, float]:
+        """By head."""
+        return self.calibration.temperatures
 
 
 def open_datasets(
@@ -109,11 +109,7 @@ def train_touch(
     chosen = examples.indices(VALIDATION)
     logits = answers(network, examples, chosen)
     labels = {head: known[chosen] for head, known in examples.labels.items()}
-    temperatures = {
-        head: fit_temperature(values[labels[head] >= 0], labels[head][labels[head] >= 0])
-        for head, values in logits.items()
-        if (labels[head] >= 0).any()
-    }
+    fitted = calibrate(logits, labels, settings.heads.kept_accuracy)
     record |= {
         "examples": {part: len(examples.indices(part)) for part in (TRAIN, VALIDATION, TEST)},
         "left_out": examples.left_out,
@@ -122,9 +118,8 @@ def train_touch(
         "seconds": time.perf_counter() - begun,
         "history": progress.history,
         "parameters": _parameters(network),
-        "temperatures": temperatures,
-        "thresholds": _thresholds(logits, labels, temperatures),
-        "validation": scores(logits, labels, temperatures),
+        **fitted.plain(),
+        "validation": scores(logits, labels, fitted.temperatures),
         "encoder_sha256_after": encoder_hash(network),
     }
     save_tensors(out / WEIGHTS, network.state_dict(), {})
@@ -197,25 +192,8 @@ def _finished(
     folder: Path, network: Network, settings: TouchSettings, record: dict[str, Any]
 ) -> TouchRun:
     labels = {head: tuple(names) for head, names in record["labels"].items()}
-    temperatures, thresholds = record["temperatures"], record["thresholds"]
-    return TouchRun(folder, network.eval(), settings, labels, temperatures, thresholds, record)
-
-
-def _thresholds(
-    logits: Mapping[str, np.ndarray],
-    labels: Mapping[str, np.ndarray],
-    temperatures: Mapping[str, float],
-) -> dict[str, float]:
-    """By head of two classes, the threshold of the best balanced accuracy on validation data."""
-    found = {}
-    for head, values in logits.items():
-        known = labels[head] >= 0
-        if values.shape[1] == 2 and len(np.unique(labels[head][known])) == 2:
-            said = softmax(values[known] / temperatures[head], axis=1)[:, 1]
-            false, true, at = roc_curve(labels[head][known], said)
-            best = int(np.argmax(true - false))
-            found[head] = float(np.clip(at[best], 0.01, 0.99))
-    return found
+    fitted = Calibration(*(record[f.name] for f in dataclasses.fields(Calibration)))
+    return TouchRun(folder, network.eval(), settings, labels, fitted, record)
 
 
 def _parameters(network: Network) -> dict[str, int]:

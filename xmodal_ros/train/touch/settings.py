@@ -63,6 +63,12 @@ class HeadsSettings:
 
     names: tuple[str, ...] = setting((), "heads; empty for all that the data have labels of")
     streams: tuple[str, ...] = setting((), "streams; empty for all that the data have")
+    kept_accuracy: float = setting(
+        0.0,
+        "a head abstains where that makes its other validation answers right so often; 0: never",
+        low=0.0,
+        high=1.0,
+    )
 
     def __post_init__(self) -> None:
         validate(self, "heads")
@@ -194,7 +200,7 @@ def read_overrides(overrides: Sequence[str], base: TouchSettings | None = None) 
                 where="--set",
                 expected="group.name=value with one of the groups " + ", ".join(GROUPS),
             )
-        if group == "heads":
+        if name in ("heads.names", "heads.streams"):
             value = tuple(part for part in str(value).split(",") if part)
         values.setdefault(group, {})[last] = value
     made = {

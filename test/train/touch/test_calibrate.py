@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from xmodal_ros.train.touch.calibrate import best_threshold, calibrate, least_confidence
+
+
+def test_overconfident_logits_are_cooled_down() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 4000)
+    honest = rng.normal(size=(4000, 3)) + 1.5 * np.eye(3)[labels]  # log-odds 1.5 per unit
+    found = calibrate({"material": 4 * 1.5 * honest}, {"material": labels}, 0.0)
+    assert found.temperatures["material"] == pytest.approx(4.0, rel=0.1)
+    assert (found.thresholds, found.abstain_below) == ({}, {"material": 0.0})
+
+
+def test_heads_without_labels_are_left_out() -> None:
+    logits = {"grasp": np.eye(2)[[0, 1, 1]], "hardness": np.eye(2)[[0, 1, 1]]}
+    labels = {"grasp": np.array([0, 1, -1]), "hardness": np.full(3, -1)}
+    assert calibrate(logits, labels, 0.0).temperatures.keys() == {"grasp"}
+
+
+def test_the_threshold_has_the_best_balanced_accuracy() -> None:
+    probabilities = np.array([0.05, 0.1, 0.2, 0.25, 0.3, 0.9])
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    assert 0.2 < best_threshold(probabilities, labels) <= 0.25
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "expected"), [(0.0, 0.0), (0.5, 0.0), (0.6, 0.7), (1.0, 0.9)]
+)
+def test_a_head_abstains_where_the_rest_is_good_enough(accuracy, expected) -> None:
+    confidence = np.array([0.9, 0.8, 0.7, 0.6])
+    right = np.array([True, False, True, False])
+    probabilities = np.stack([confidence, 1 - confidence], axis=1)
+    found = least_confidence(probabilities, np.where(right, 0, 1), accuracy)
+    assert found == pytest.approx(expected)
+
+
+def test_a_head_that_is_never_right_always_abstains() -> None:
+    assert least_confidence(np.array([[0.9, 0.1]]), np.array([1]), 0.5) == 1.0

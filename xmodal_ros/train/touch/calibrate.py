@@ -1,0 +1,84 @@
+"""Temperatures and thresholds of heads, fitted on the validation part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from scipy.special import softmax
+from sklearn.metrics import roc_curve
+
+from xmodal_ros.eval.calibration import fit_temperature
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """By head; one without validation labels is absent."""
+
+    temperatures: dict[str, float]
+    """Divide the logits."""
+    thresholds: dict[str, float]
+    """Of heads of two classes, the probability of the second from which it is decided for."""
+    abstain_below: dict[str, float]
+    """Confidence under which a head abstains."""
+
+    def plain(self) -> dict[str, dict[str, float]]:
+        """For JSON."""
+        return asdict(self)
+
+
+def calibrate(
+    logits: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], kept_accuracy: float
+) -> Calibration:
+    """Fit all of it.
+
+    Args:
+        logits: `(N, C)` by head.
+        labels: `(N,)` by head, -1 where there is none.
+        kept_accuracy: Accuracy that answers shall have where a head does not abstain; 0 for
+            heads that never do.
+    """
+    made = Calibration({}, {}, {})
+    for head, values in logits.items():
+        known = labels[head] >= 0
+        if not known.any():
+            continue
+        found, true = values[known], labels[head][known]
+        made.temperatures[head] = fit_temperature(found, true)
+        said = softmax(found / made.temperatures[head], axis=1)
+        if said.shape[1] == 2 and len(np.unique(true)) == 2:
+            made.thresholds[head] = best_threshold(said[:, 1], true)
+        made.abstain_below[head] = least_confidence(said, true, kept_accuracy)
+    return made
+
+
+def best_threshold(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Threshold of the best balanced accuracy, from 0.01 to 0.99 (Youden's index).
+
+    Args:
+        probabilities: `(N,)` of the second class.
+        labels: `(N,)`, 0 or 1, both of them among it.
+    """
+    false, true, at = roc_curve(labels, probabilities)
+    return float(np.clip(at[np.argmax(true - false)], 0.01, 0.99))
+
+
+def least_confidence(probabilities: np.ndarray, labels: np.ndarray, accuracy: float) -> float:
+    """Least confidence from which on answers are right with an accuracy.
+
+    Args:
+        probabilities: `(N, C)`.
+        labels: `(N,)`.
+        accuracy: Wanted, 0 to 1.
+
+    Returns:
+        0 where all answers together are that good, 1 where not even the surest one is.
+    """
+    confidence = probabilities.max(1)
+    order = np.argsort(-confidence, kind="stable")
+    right = (probabilities.argmax(1) == labels)[order]
+    good = np.flatnonzero(np.cumsum(right) / np.arange(1, len(right) + 1) >= accuracy)
+    if not len(good):
+        return 1.0
+    return 0.0 if good[-1] == len(right) - 1 else float(confidence[order][good[-1]])
