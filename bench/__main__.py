@@ -25,6 +25,7 @@ ROWS = {
     "backend_speed": "inference:speed",
     "backend_difference": "inference:difference",
     "conditioning": "inference:conditioning",
+    "overlays": "overlays:overlays",
 }
 """What measures each row: a module of this folder and a function without arguments."""
 

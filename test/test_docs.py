@@ -9,7 +9,9 @@ import pytest
 from xmodal_ros.core.declare import describe
 from xmodal_ros.core.settings import SyncSettings
 
-DOCUMENTS = ("api", "messages", "architecture", "simulation", "datasets", "pretraining")
+DOCUMENTS = (
+    "api", "messages", "architecture", "simulation", "datasets", "pretraining", "experiments",
+)  # fmt: skip
 PAGES = ["README.md", *(f"docs/{name}.md" for name in DOCUMENTS)]
 
 

@@ -76,7 +76,7 @@ def main() -> None:
         renderers = [_ours(sensor), _taxims(sensor)]
         blank = _photos(sensor)["f0"][..., ::-1]
         errors: dict[str, list[tuple[float, float]]] = {}
-        for number, press in enumerate(_presses(sensor)):
+        for number, press in enumerate(presses(sensor)):
             made = {"no_contact": blank}
             for render in renderers:
                 made |= render(press)
@@ -101,7 +101,8 @@ def _photos(sensor: str) -> Images:
         return {name: photos[name] for name in ("f0", "imgs", "touch_center", "touch_radius")}
 
 
-def _presses(sensor: str) -> Iterator[Press]:
+def presses(sensor: str) -> Iterator[Press]:
+    """The real presses of a sensor, in the order of the package."""
     photos = _photos(sensor)
     blank = photos["f0"].astype(np.float32)
     columns = (photos[name] for name in ("imgs", "touch_center", "touch_radius"))

@@ -15,6 +15,7 @@ import typer
 from xmodal_ros.core.errors import DataError
 from xmodal_ros.data.cli import data_app
 from xmodal_ros.sim.cli import sim_app
+from xmodal_ros.train.experiments.cli import experiment_command
 from xmodal_ros.train.pretrain.cli import pretrain_command
 from xmodal_ros.train.touch.cli import train_command
 
@@ -31,6 +32,7 @@ app.add_typer(sim_app, name="sim")
 app.add_typer(data_app, name="data")
 app.command("pretrain")(pretrain_command)
 app.command("train")(train_command)
+app.command("experiment")(experiment_command)
 
 SettingsFile = Annotated[
     Path | None, typer.Option("--settings", help="YAML file with the settings that differ.")

@@ -134,6 +134,15 @@ def test_the_report_shows_predictions_scores_and_problems(result):
     assert page.count("Plotly.newPlot(") == 5  # timeline, two confusions, ages, latencies
 
 
+def test_the_report_shows_what_the_heads_looked_at(result):
+    out, _, _ = result
+    page = (out / "report.html").read_text()
+    assert page.count("What the heads looked at</summary>") == page.count('class="moment"') > 1
+    for text in ("material on camera", "grasp on tactile_left", "grasp on tactile_right"):
+        assert f"<figcaption>{text}</figcaption>" in page
+    assert "activity on" not in page  # which reads no image
+
+
 def test_a_stream_that_was_not_recorded_is_told_with_the_topics_there_are(
     tiny_bundle, small_recording, tmp_path
 ):

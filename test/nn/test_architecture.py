@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from xmodal_ros.core.errors import SettingsError
@@ -82,6 +84,8 @@ def test_says_what_is_wrong_and_where(tiny_architecture, path, value, text):
         ("test_vit", {}, (16, 64), 64),
         ("test_vit", {"rows": 2, "columns": 3}, (6, 128), 64),
         ("test_efficientnet", {"level": 2}, (64, 32), 64),
+        ("test_efficientnet", {"height": 50, "width": 70}, (6, 256), 256),
+        ("test_resnet", {"height": 50, "width": 70, "level": 2}, (63, 48), 96),
         ("test_vit", {"level": 1}, (16, 64), 128),
     ],
 )
@@ -91,10 +95,11 @@ def test_tokens_of_vits_and_cnns(backbone, changes, tokens, pooled):
     from xmodal_ros.nn.architecture import ImageSettings
     from xmodal_ros.nn.image import ImageEncoder
 
-    settings = ImageSettings(backbone=backbone, height=64, width=64, **changes)
+    settings = ImageSettings(backbone=backbone, **{"height": 64, "width": 64, **changes})
     encoder = ImageEncoder(settings).eval()
-    found, feature = encoder(torch.zeros(2, 64, 64, 3, dtype=torch.uint8))
-    assert found.shape == (2, *tokens) == (2, tokens[0], encoder.token_width)
+    images = torch.zeros(2, settings.height, settings.width, 3, dtype=torch.uint8)
+    found, feature = encoder(images)
+    assert found.shape == (2, *tokens) == (2, math.prod(encoder.grid), encoder.token_width)
     assert feature.shape == (2, pooled) == (2, encoder.pooled_width)
 
 

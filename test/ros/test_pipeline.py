@@ -43,7 +43,7 @@ class Run:
             Settings.from_mapping({**STREAM, "output": output}),
             {},
             model,
-            lambda prediction, _: self.published.append(prediction.stamp_ns),
+            lambda _, prediction, __: self.published.append(prediction.stamp_ns),
             self.failed.append,
             lambda stream, error: self.refused.append((stream, str(error))),
         )
@@ -139,7 +139,7 @@ def test_flush_predicts_what_waits_and_starts_anew(messages) -> None:
         ),
         {},
         model,
-        lambda prediction, _: run.published.append(prediction.stamp_ns),
+        lambda _, prediction, __: run.published.append(prediction.stamp_ns),
         run.failed.append,
         lambda *_: None,
     )

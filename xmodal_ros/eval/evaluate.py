@@ -25,6 +25,7 @@ from xmodal_ros.eval.report import write_report
 from xmodal_ros.eval.results import Gathered
 from xmodal_ros.eval.summary import Evaluation, ModelFacts, RecordingFacts, summarize
 from xmodal_ros.runtime.bundle import Bundle
+from xmodal_ros.runtime.focus import Focus
 from xmodal_ros.runtime.predictor import Predictor
 
 MOMENTS = 8
@@ -86,8 +87,9 @@ def predict(
         used, windows = bundle.fit(settings)
         replay = observations(source, used, windows)
         tracks = read_labels(source)
-        gathered, moments = Gathered(), _Moments(tracks, source)
+        gathered = Gathered()
         with Predictor(bundle, used.inference) as predictor, _writer(Path(out)) as writer:
+            moments = _Moments(tracks, source, predictor)
             predictor.warm_up()
             begun_ns = before_ns = time.perf_counter_ns()
             for observation in replay:
@@ -219,7 +221,11 @@ def _facts(source: Recording, used: Mapping[str, str]) -> RecordingFacts:
 class _Moments:
     """Draws observations spread over the labelled stretches, or else over the recording."""
 
-    def __init__(self, tracks: Mapping[str, LabelTrack], source: Recording) -> None:
+    def __init__(
+        self, tracks: Mapping[str, LabelTrack], source: Recording, predictor: Predictor
+    ) -> None:
+        self._predictor, self._focus = predictor, Focus(predictor)
+        self._focus.load()  # now, since predictions are timed
         # Late in a stretch, when clips and windows have filled.
         late = sorted(
             (s.start_ns + 3 * s.end_ns) // 4 for track in tracks.values() for s in track.segments
@@ -237,5 +243,6 @@ class _Moments:
     def offer(self, observation: Observation, prediction: Prediction) -> None:
         """Draw this observation if it is the first one at or after a wanted moment."""
         if self._wanted and observation.stamp_ns >= self._wanted[0]:
-            self.found.append(moment(observation, prediction))
+            encoded = self._predictor.encoded
+            self.found.append(moment(observation, prediction, self._focus, encoded))
             self._wanted = [w for w in self._wanted if w > observation.stamp_ns]

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 
 from xmodal_ros.core.types import Modality, Observation, Prediction, StreamData
+from xmodal_ros.runtime.focus import Focus
+from xmodal_ros.runtime.frames import Features
 
 WIDTH_PX, HEIGHT_PX = 240, 180
 LIDAR_RANGE_M = 30.0
@@ -29,17 +31,39 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Look:
+    """What a head looked at in one stream at one moment, drawn over the image."""
+
+    head: str
+    stream: str
+    html: str
+
+
+@dataclass(frozen=True)
 class Moment:
     """All streams at one moment, and what was predicted from them."""
 
     stamp_ns: int
     pictures: tuple[Picture, ...]
+    looks: tuple[Look, ...]
     prediction: Prediction
     missing: Mapping[str, str]
 
 
-def moment(observation: Observation, prediction: Prediction) -> Moment:
-    """Draw one observation."""
+def moment(
+    observation: Observation,
+    prediction: Prediction,
+    focus: Focus,
+    encoded: Mapping[str, Features],
+) -> Moment:
+    """Draw one observation.
+
+    Args:
+        observation: What was seen.
+        prediction: What was said of it.
+        focus: Tells what the heads looked at.
+        encoded: `Predictor.encoded` of the observation.
+    """
     pictures = tuple(
         Picture(
             stream=name,
@@ -52,7 +76,13 @@ def moment(observation: Observation, prediction: Prediction) -> Moment:
         )
         for name, data in observation.streams.items()
     )
-    return Moment(prediction.stamp_ns, pictures, prediction, dict(observation.missing))
+    looks = tuple(
+        Look(head, stream, _embed(image))
+        for head, streams in focus.streams.items()
+        if head in prediction.heads
+        for stream, image in focus.overlays(head, streams, observation, encoded).items()
+    )
+    return Moment(prediction.stamp_ns, pictures, looks, prediction, dict(observation.missing))
 
 
 def _image(data: StreamData) -> str:

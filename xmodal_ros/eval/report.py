@@ -143,6 +143,7 @@ def _moment(moment: Moment, evaluation: Evaluation) -> dict[str, Any]:
     return {
         "time_s": (moment.stamp_ns - evaluation.recording.start_ns) / 1e9,
         "missing": moment.missing,
+        "looks": moment.looks,
         "unseen": [answer for name, answer in answers.items() if name not in seen],
         "pictures": [
             {

@@ -131,10 +131,31 @@ class Trunk:
     )
     fusion: str = setting(
         "cec",
-        "cec conditions tokens on embeddings; mean averages tokens, for comparison",
-        choices=["cec", "mean"],
+        "cec conditions tokens on embeddings; for comparison, mean averages tokens, concat puts "
+        "the streams' pooled tokens side by side, self_attention lets tokens attend to each other",
+        choices=["cec", "mean", "concat", "self_attention"],
     )
     attention_heads: int = setting(8, "heads of the conditioning", low=1, high=64)
+    queries: str = setting(
+        "unit",
+        "what conditions: embeddings of unit length, or centred, without what all embeddings of a "
+        "stream share",
+        choices=["unit", "centred"],
+    )
+    share: str = setting(
+        "tokens",
+        "what weighs alike in the conditioning before it has learned: all tokens, or all streams",
+        choices=["tokens", "streams"],
+    )
+    readout: str = setting(
+        "mean",
+        "how conditioned queries become a feature: by their mean, or joined with the streams' "
+        "pooled tokens",
+        choices=["mean", "joined"],
+    )
+    positions: str = setting(
+        "none", "whether tokens of images know their place", choices=["none", "learned"]
+    )
     dropout: float = setting(0.1, "dropped share before a head, in training", low=0.0, high=0.9)
 
     def __post_init__(self) -> None:

@@ -58,11 +58,29 @@ class Attention(nn.Module):
             Shape: (batch, Q, width).
         """
         q, k, v = (
-            layer(x).unflatten(2, (self.heads, -1)).transpose(1, 2)  # (B, N, D) -> (B, h, N, d)
+            self._split(layer(x))
             for layer, x in ((self.query, queries), (self.key, keys), (self.value, keys))
         )
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
         return self.out(mixed.transpose(1, 2).flatten(2))  # (B, h, Q, d) -> (B, Q, D)
+
+    def weights(self, queries: Tensor, keys: Tensor, bias: Tensor | None = None) -> Tensor:
+        """What `forward` mixes the values with, which its fused kernel does not give.
+
+        Args:
+            queries: As in `forward`, and so are the others.
+            keys: Shape: (batch, K, width).
+            bias: Shape: (batch, 1, 1, K).
+
+        Returns:
+            Shape: (batch, heads, Q, K); sums to 1 over K.
+        """
+        q, k = self._split(self.query(queries)), self._split(self.key(keys))
+        scores = q @ k.transpose(2, 3) / q.shape[3] ** 0.5  # (B, h, Q, d) -> (B, h, Q, K)
+        return (scores if bias is None else scores + bias).softmax(dim=3)
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)  # (B, N, D) -> (B, h, N, d)
 
 
 class Block(nn.Module):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -49,9 +51,15 @@ class ContrastiveEncoder(nn.Module):
 
 
 class Adapter(nn.Module):
-    """Small trainable refinement of an encoder's tokens: a projection and a residual MLP."""
+    """Small trainable refinement of an encoder's tokens: a projection and a residual MLP.
 
-    def __init__(self, width: int, dim: int) -> None:
+    Args:
+        width: Channels of the encoder's tokens.
+        dim: Of the refined ones.
+        places: Tokens of an image, where each place learns an embedding of its own; else 0.
+    """
+
+    def __init__(self, width: int, dim: int, places: int = 0) -> None:
         super().__init__()
         # Not LayerNorm: how strong a token is, over all channels, tells how much moved.
         self.norm = nn.BatchNorm1d(width)
@@ -59,11 +67,14 @@ class Adapter(nn.Module):
         self.refine = nn.Sequential(
             nn.LayerNorm(dim), nn.Linear(dim, dim), nn.GELU(), nn.Linear(dim, dim)
         )
+        self.positions = nn.Parameter(0.02 * torch.randn(places, dim)) if places else None
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Shape: (batch, tokens, width) -> (batch, tokens, dim)."""
+        """Shape: (batch, ..., tokens, width) -> (batch, ..., tokens, dim)."""
         normal = self.norm(tokens.flatten(0, -2)).view_as(tokens)
         tokens = self.project(normal)
+        if self.positions is not None:
+            tokens = tokens + self.positions
         return tokens + self.refine(tokens)
 
 
@@ -82,7 +93,11 @@ class Branch(nn.Module):
         # A second pass is of use only beside an encoder that must not learn.
         second = trunk.encoders == "separate" and settings.frozen
         self.task = build_encoder(settings) if second else None
-        self.adapter = Adapter(self.contrastive.encoder.token_width, trunk.dim)
+        encoder = self.contrastive.encoder
+        places = 0
+        if trunk.positions == "learned" and isinstance(encoder, ImageEncoder):
+            places = math.prod(encoder.grid)
+        self.adapter = Adapter(encoder.token_width, trunk.dim, places)
         self.temporal = (
             TemporalAttention(trunk.dim, settings.steps, settings.temporal_heads, settings.depth)
             if isinstance(settings, GelSettings)

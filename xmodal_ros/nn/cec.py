@@ -8,14 +8,10 @@ our reading of what the paper describes.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from xmodal_ros.nn.block import Attention
-
-# Low enough that exp() is exactly 0, representable in half precision, and finite so that a row
-# without any key gives numbers instead of NaN.
-_MASKED = -1e4
+from xmodal_ros.nn.masking import hide, mask_bias
 
 
 class CEC(nn.Module):
@@ -31,18 +27,21 @@ class CEC(nn.Module):
         self.attention = Attention(dim, heads)
         self.norm = nn.LayerNorm(dim)
 
-    def forward(self, queries: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
+    def forward(
+        self, queries: Tensor, keys: Tensor, mask: Tensor, prior: Tensor | None = None
+    ) -> Tensor:
         """Condition.
 
         Args:
             queries: Embeddings, one per stream. Shape: (batch, streams, dim).
             keys: Tokens of all streams. Shape: (batch, tokens, dim).
             mask: 1 where a token's stream is present, else 0. Shape: (batch, tokens), float.
+            prior: Added to the scores: logarithms of what tokens weigh before anything is learned.
+                Shape: (tokens,).
 
         Returns:
             Shape: (batch, streams, dim).
         """
-        # Scores of masked tokens are lowered, not replaced, so their size has to be bounded first.
-        keys = torch.where(mask[:, :, None] > 0, keys, torch.zeros_like(keys))
-        bias = (1 - mask[:, None, None, :]) * _MASKED
-        return self.norm(queries + self.attention(queries, keys, bias.to(queries.dtype)))
+        bias = mask_bias(mask, queries)
+        bias = bias if prior is None else bias + prior
+        return self.norm(queries + self.attention(queries, hide(keys, mask), bias))

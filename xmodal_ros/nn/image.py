@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+import math
+from typing import Any, cast
 
 import timm
 import torch
@@ -42,7 +43,7 @@ class ImageEncoder(nn.Module):
             self.pooled_width = 2 * self.token_width
             self.backbone.prune_intermediate_layers([settings.level], prune_head=True)
         pools = settings.rows and settings.columns
-        self.cells = (settings.rows, settings.columns) if pools else ()
+        self.cells = (settings.rows, settings.columns) if pools else None
         if self.cells:
             self.token_width *= 2  # mean and deviation
 
@@ -77,6 +78,19 @@ class ImageEncoder(nn.Module):
         if self.cells:
             maps = _moments(maps, *self.cells)
         return maps.flatten(2).transpose(1, 2), pooled  # (B, C, h, w) -> (B, h * w, C)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of tokens of an image."""
+        if self.cells:
+            return self.cells
+        if hasattr(self.backbone, "patch_embed"):
+            return cast(tuple[int, int], self.backbone.patch_embed.grid_size)
+        shrinks = self.backbone.feature_info[self.settings.level]["reduction"]
+        rows, columns = (
+            math.ceil(x / shrinks) for x in (self.settings.height, self.settings.width)
+        )
+        return rows, columns
 
     def _map(self, features: Tensor) -> Tensor:
         if features.ndim == 4:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -14,15 +14,11 @@ from xmodal_ros.nn.architecture import (
     Architecture,
     BranchSettings,
     GelSettings,
-    HeadSettings,
     Trunk,
     located,
 )
 from xmodal_ros.nn.branch import Branch
-from xmodal_ros.nn.cec import CEC
-
-Encoded = tuple[Tensor, Tensor]
-"""Tokens (batch, [steps,] tokens, dim) and embedding (batch, [steps,] dim) of one stream."""
+from xmodal_ros.nn.head import Encoded, Head
 
 
 @dataclass(frozen=True)
@@ -35,44 +31,6 @@ class Output:
     """By head, what its classifier reads. Shape: (batch, dim)."""
     embeddings: dict[str, Tensor]
     """By stream, unit length. Shape: (batch, dim)."""
-
-
-class Head(nn.Module):
-    """Conditioning and classifier over the streams of one head; it never sees any other stream."""
-
-    def __init__(self, settings: HeadSettings, trunk: Trunk) -> None:
-        super().__init__()
-        self.pooled = trunk.tokens == "pooled"
-        self.cec = CEC(trunk.dim, trunk.attention_heads) if trunk.fusion == "cec" else None
-        self.norm = nn.LayerNorm(trunk.dim) if trunk.fusion == "mean" else nn.Identity()
-        self.dropout = nn.Dropout(trunk.dropout)
-        self.classifier = nn.Linear(trunk.dim, settings.classes)
-
-    def forward(self, streams: list[Encoded], present: Tensor) -> tuple[Tensor, Tensor]:
-        """Classify.
-
-        Args:
-            streams: Per stream tokens (batch, tokens, dim) and embedding (batch, dim).
-            present: 1 where a stream is there, else 0. Shape: (batch, streams), float.
-
-        Returns:
-            Logits, shape: (batch, classes), and the feature they come from, shape: (batch, dim).
-        """
-        keys = torch.cat([tokens for tokens, _ in streams], dim=1)  # (B, K, d)
-        mask = torch.cat(
-            [present[:, i : i + 1].expand(-1, t.shape[1]) for i, (t, _) in enumerate(streams)], 1
-        )
-        pooled = _masked_mean(keys, mask)
-        if self.cec is None:
-            feature = self.norm(pooled)
-        else:
-            if self.pooled:
-                keys, mask = pooled[:, None], torch.ones_like(mask[:, :1])
-            queries = torch.stack([embedding for _, embedding in streams], dim=1)  # (B, S, d)
-            # Unit length becomes unit variance, the scale of what LayerNorm and attention expect.
-            queries = queries * queries.shape[2] ** 0.5
-            feature = _masked_mean(self.cec(queries, keys, mask), present)
-        return self.classifier(self.dropout(feature)), feature
 
 
 class Network(nn.Module):
@@ -143,12 +101,9 @@ class Network(nn.Module):
             encoded[stream] = branch.combine(branch.adapt(tokens), embedding)
             output.embeddings[stream] = encoded[stream][1]
         for name, settings in self.architecture.heads.items():
-            streams = [s for s in settings.streams if s in encoded]
-            if streams:
-                first = encoded[streams[0]][1]
-                masks = [(present or {}).get(s, first.new_ones(len(first))) for s in streams]
+            if any(stream in encoded for stream in settings.streams):
                 output.logits[name], output.features[name] = self.heads[name](
-                    [encoded[s] for s in streams], torch.stack(masks, dim=1)
+                    *_every(settings.streams, encoded, present or {})
                 )
         return output
 
@@ -209,8 +164,15 @@ def _branch(name: str, settings: BranchSettings, trunk: Trunk) -> Branch:
         raise located(error, f"architecture.branches.{name}") from None
 
 
-def _masked_mean(x: Tensor, mask: Tensor) -> Tensor:
-    """Mean over axis 1 of what the mask keeps. Shapes: (B, N, d), (B, N) -> (B, d)."""
-    # `where` and not a product: what an absent stream holds must not matter, whatever it is.
-    kept = torch.where(mask[:, :, None] > 0, x, torch.zeros_like(x))
-    return kept.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
+def _every(
+    streams: Sequence[str], encoded: Mapping[str, Encoded], present: Mapping[str, Tensor]
+) -> tuple[list[Encoded], Tensor]:
+    """What a head takes: all of its streams, zeros for one that is not there, and which are."""
+    tokens, embedding = next(encoded[stream] for stream in streams if stream in encoded)
+    nothing = torch.zeros_like(tokens[:, :1]), torch.zeros_like(embedding)
+    there = embedding.new_ones(len(embedding))
+    masks = [
+        present.get(stream, there) if stream in encoded else torch.zeros_like(there)
+        for stream in streams
+    ]
+    return [encoded.get(stream, nothing) for stream in streams], torch.stack(masks, dim=1)

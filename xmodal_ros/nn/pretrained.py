@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
+from timm.layers import resample_abs_pos_embed
 from torch import Tensor, nn
 
 from xmodal_ros.core.errors import SettingsError
 
+POSITIONS = "pos_embed"
+
 
 def load_pretrained(backbone: nn.Module, name: str, source: str) -> None:
     """Fill a timm backbone without classifier.
+
+    Positions that a ViT learned for a square image are resampled to the size that it was built
+    for, as timm does.
 
     Args:
         backbone: From `timm.create_model(name, num_classes=0)`.
@@ -31,6 +39,8 @@ def load_pretrained(backbone: nn.Module, name: str, source: str) -> None:
         state = _from_file(Path(source))
     known = backbone.state_dict()
     state = {k: v for k, v in state.items() if k in known}  # a classifier is left out
+    if POSITIONS in state and POSITIONS in known:
+        state[POSITIONS] = _resampled(state[POSITIONS], backbone)
     wrong = [k for k in known if k not in state or state[k].shape != known[k].shape]
     if wrong:
         raise SettingsError(
@@ -39,6 +49,17 @@ def load_pretrained(backbone: nn.Module, name: str, source: str) -> None:
             expected=f"weights of {name}",
         )
     backbone.load_state_dict(state)
+
+
+def _resampled(positions: Tensor, vit: Any) -> Tensor:
+    """Learned positions for the grid of this ViT, where the ones given are of a square grid."""
+    prefix = 0 if vit.no_embed_class else vit.num_prefix_tokens
+    side = math.isqrt(positions.shape[1] - prefix)
+    if positions.shape == vit.pos_embed.shape or side**2 != positions.shape[1] - prefix:
+        return positions
+    return resample_abs_pos_embed(
+        positions, list(vit.patch_embed.grid_size), [side, side], num_prefix_tokens=prefix
+    )
 
 
 def _from_package(name: str) -> dict[str, Tensor]:

@@ -26,6 +26,7 @@ from xmodal_ros.ros import parameters, qos, spin
 from xmodal_ros.ros.diagnostics import Diagnostics
 from xmodal_ros.ros.model import Model
 from xmodal_ros.ros.outputs import Outputs
+from xmodal_ros.ros.overlays import Overlays
 from xmodal_ros.ros.session import Session
 
 NAME = "perception"
@@ -71,6 +72,7 @@ class PerceptionNode(LifecycleNode):
         """Load and warm the bundle, and say what it is on `~/model_info`."""
         model = Model(self._settings)
         self._outputs = Outputs(self, model.types, model.modalities)
+        self._overlays = Overlays(self, model.predictor)
         self._info = self.create_publisher(ModelInfo, "~/model_info", qos.latched())
         self._info.publish(model.info(self.get_clock().now().to_msg()))
         self._diagnostics = Diagnostics(self.get_fully_qualified_name().strip("/"), model.settings)
@@ -88,7 +90,7 @@ class PerceptionNode(LifecycleNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe."""
         assert self._model
-        self._session = Session(self, self._used(), self._model, self._outputs)
+        self._session = Session(self, self._used(), self._model, self._outputs, self._overlays)
         self.get_logger().info("active")
         return super().on_activate(state)
 
@@ -139,6 +141,7 @@ class PerceptionNode(LifecycleNode):
         if self._model:
             self._model.close()
             self._outputs.close()
+            self._overlays.close()
             self.destroy_timer(self._timer)
             self.destroy_publisher(self._info)
             self.destroy_publisher(self._reports)

@@ -59,8 +59,9 @@ class Pipeline:
         settings: All settings; `output` can be replaced while running.
         windows: How the bundle reads each stream.
         predictor: What answers.
-        publish: Called with a prediction and the synchronization latency in ns, in the worker's
-        thread. failed: Called with what `predict` or `publish` raised, in the worker's thread.
+        publish: Called with an observation, its prediction and the synchronization latency in ns,
+            in the worker's thread.
+        failed: Called with what `predict` or `publish` raised, in the worker's thread.
         refused: Called with a stream's name and why its message could not be decoded.
     """
 
@@ -69,7 +70,7 @@ class Pipeline:
         settings: Settings,
         windows: Mapping[str, Window],
         predictor: Predicts,
-        publish: Callable[[Prediction, int], None],
+        publish: Callable[[Observation, Prediction, int], None],
         failed: Callable[[Exception], None],
         refused: Callable[[str, DataError], None],
     ) -> None:
@@ -165,7 +166,7 @@ class Pipeline:
         try:
             prediction = self._predictor.predict(item.observation)
             answered = time.monotonic_ns()
-            self._publish(prediction, item.sync_ns)
+            self._publish(item.observation, prediction, item.sync_ns)
         except Exception as error:  # the next observation may be fine; the node must live
             self.failures += 1
             self._failed(error)

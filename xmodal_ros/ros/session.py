@@ -14,11 +14,13 @@ from std_srvs.srv import Trigger
 from xmodal_msgs.msg import StreamAck
 from xmodal_ros.core.errors import DataError, UserError
 from xmodal_ros.core.settings import OutputSettings, Settings
-from xmodal_ros.core.types import Prediction
+from xmodal_ros.core.types import Observation, Prediction
 from xmodal_ros.ros.inputs import Input
 from xmodal_ros.ros.model import Model
 from xmodal_ros.ros.outputs import Outputs
+from xmodal_ros.ros.overlays import Overlays, Wanted
 from xmodal_ros.ros.pipeline import Pipeline
+from xmodal_ros.ros.worker import Worker
 
 POLL_PERIOD_S = 0.01
 """How late a set may leave after its deadline."""
@@ -35,15 +37,24 @@ class Session:
         settings: Its settings.
         model: What predicts.
         outputs: Where predictions go.
+        overlays: Where pictures go of what the heads look at.
 
     Raises:
         SettingsError: a window does not fit a stream, or a message type its modality.
     """
 
     def __init__(
-        self, node: LifecycleNode, settings: Settings, model: Model, outputs: Outputs
+        self,
+        node: LifecycleNode,
+        settings: Settings,
+        model: Model,
+        outputs: Outputs,
+        overlays: Overlays,
     ) -> None:
         self._node, self._outputs, self._clock = node, outputs, node.get_clock()
+        self._overlays, self._predictor = overlays, model.predictor
+        # Beside the predictions, and only of the newest one where drawing is too slow.
+        self._artist = None if settings.output.lock_step else Worker(self._draw, "focus")
         self.pipeline = Pipeline(
             settings,
             model.windows,
@@ -81,6 +92,8 @@ class Session:
         for service in self._services:
             self._node.destroy_service(service)
         self.pipeline.close()
+        if self._artist:
+            self._artist.stop()
         if self._ack:
             self._node.destroy_publisher(self._ack)
 
@@ -104,13 +117,27 @@ class Session:
         self.inputs[stream].error = str(error)
         self._loggers[stream].warning(str(error), throttle_duration_sec=LOG_PERIOD_S)
 
-    def _publish(self, prediction: Prediction, sync_ns: int) -> None:
+    def _publish(self, observation: Observation, prediction: Prediction, sync_ns: int) -> None:
         self._outputs.publish(prediction, sync_ns, self.pipeline.output.embeddings)
+        wanted = self._overlays.wanted(observation, self._predictor.encoded)
+        if wanted and self._artist:
+            self._artist.submit(wanted)
+        elif wanted:
+            self._draw(wanted)
+
+    def _draw(self, wanted: Wanted) -> None:
+        try:
+            self._overlays.publish(wanted)
+        except Exception as error:  # a picture less, but the node must live
+            self._tell("no picture of the attention", error)
 
     def _failed(self, error: Exception) -> None:
+        self._tell("no prediction", error)
+
+    def _tell(self, what: str, error: Exception) -> None:
         known = isinstance(error, UserError)
         text = str(error) if known else "".join(traceback.format_exception(error))
-        self._node.get_logger().error(f"no prediction: {text}", throttle_duration_sec=LOG_PERIOD_S)
+        self._node.get_logger().error(f"{what}: {text}", throttle_duration_sec=LOG_PERIOD_S)
 
     def _poll(self) -> None:
         self.pipeline.poll(self._clock.now().nanoseconds)

@@ -56,6 +56,8 @@ class Predictor:
             name: getattr(bundle.spec.branch(name), "difference", "none") for name in self.inputs
         }
         self.store = FrameStore()
+        self.encoded: dict[str, Features] = {}
+        """By stream of the last observation, its tokens and embedding; `runtime.focus` looks."""
         self._first_ns = 0
         self._compile()
 
@@ -105,6 +107,7 @@ class Predictor:
     def clear(self) -> None:
         """Forget kept frame features. Predictions do not depend on it."""
         self.store.clear()
+        self.encoded = {}
 
     def warm_up(self, runs: int = 3) -> None:
         """Predict blank observations, so that the first real one is not slow."""
@@ -141,6 +144,7 @@ class Predictor:
             if name in observation.streams
         }
         encoded = {name: result() for name, result in begun.items()}
+        self.encoded = encoded
         fused = {}
         for name in self.bundle.heads:
             streams = self.bundle.spec.heads[name].streams

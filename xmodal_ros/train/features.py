@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from rich.progress import track
 from torch import Tensor, nn
 
 from xmodal_ros.nn.image import ImageEncoder
+from xmodal_ros.runtime.backends import ConversionCache, Target, create
 
 
 @dataclass(frozen=True)
@@ -55,17 +57,41 @@ def cached(
     path = folder / f"{name[:16]}.npz"
     if not path.exists():
         tokens, pooled = [], []
-        with torch.inference_mode():
-            for batch in track(batches(), title, total=count):
-                t, p = encoder(*(torch.from_numpy(x) for x in batch))
-                tokens.append(t.half().numpy())
-                pooled.append(p.numpy())
+        encode = _on_gpu if torch.cuda.is_available() else _on_cpu
+        for t, p in track(encode(encoder, batches()), title, total=count):
+            tokens.append(t.astype(np.float16))
+            pooled.append(p)
         folder.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part.npz")
         np.savez(part, tokens=np.concatenate(tokens), pooled=np.concatenate(pooled))
         part.replace(path)  # an interrupted run leaves no half-written file behind
     with np.load(path) as arrays:
         return Features(arrays["tokens"], arrays["pooled"])
+
+
+def _on_gpu(
+    encoder: ImageEncoder, batches: Iterable[tuple[np.ndarray, ...]]
+) -> Iterator[tuple[np.ndarray, ...]]:
+    moved = copy.deepcopy(encoder).cuda()
+    with torch.inference_mode():
+        for batch in batches:
+            made = moved(*(torch.from_numpy(x).cuda() for x in batch))
+            yield tuple(x.cpu().numpy() for x in made)
+
+
+def _on_cpu(
+    encoder: ImageEncoder, batches: Iterable[tuple[np.ndarray, ...]]
+) -> Iterator[tuple[np.ndarray, ...]]:
+    """Image by image by OpenVINO, as nodes do it, which takes a third of torch's time."""
+    target = Target("cpu", "fp32", torch.get_num_threads())
+    key = f"{encoder.settings}\n{weights_hash(encoder)}"
+    backend = create("openvino", target, ConversionCache(key))
+    stage = None
+    for batch in batches:
+        images = [tuple(x[k : k + 1] for x in batch) for k in range(len(batch[0]))]
+        stage = stage or backend.compile(f"features_{len(batch)}", encoder, images[0])
+        found = [result() for result in [stage(*image) for image in images]]
+        yield tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
 
 
 def weights_hash(module: nn.Module) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from xmodal_ros.core.errors import SettingsError
 from xmodal_ros.data.splits import FOLDER, load_split
@@ -107,7 +107,7 @@ def run(
         if len(held_out)
         else np.zeros((0, TASKS[made.task].classes))
     )
-    save_file(network.state_dict(), folder / WEIGHTS)
+    (folder / WEIGHTS).write_bytes(save(network.state_dict()))  # `save_file` hides it from others
     np.savez(folder / LOGITS, logits=logits, held_out=held_out)
     (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     (folder / CHECKPOINT).unlink(missing_ok=True)

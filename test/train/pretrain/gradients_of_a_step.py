@@ -13,8 +13,7 @@ from safetensors.torch import save_file
 from xmodal_ros.data.visual_tactile.pairs import open_pairs
 from xmodal_ros.train.pretrain.batches import Batches
 from xmodal_ros.train.pretrain.gradients import compute_gradients
-from xmodal_ros.train.pretrain.model import PairEncoder
-from xmodal_ros.train.pretrain.run import make_fabric
+from xmodal_ros.train.pretrain.run import make_fabric, make_model
 from xmodal_ros.train.pretrain.settings import read_overrides
 
 
@@ -22,7 +21,7 @@ def main(root: Path, out: Path, overrides: str) -> None:
     settings = read_overrides(json.loads(overrides))
     fabric = make_fabric(settings.schedule)
     torch.manual_seed(0)
-    model = PairEncoder(settings.encoder).double().train()
+    model = make_model(settings).double().train()
     batches = Batches(open_pairs(root), settings, fabric.global_rank, fabric.world_size)
     batch = next(batches.after(0))
     computed = compute_gradients(model, batch, settings.schedule, fabric, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -20,6 +21,16 @@ def test_what_is_saved_is_loaded(tmp_path):
     assert facts == {"step": "3"}
     torch.testing.assert_close(found, tensors)
     assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_others_may_read_a_file_as_far_as_the_umask_allows(tmp_path):
+    path = tmp_path / "a.safetensors"
+    before = os.umask(0o022)
+    try:
+        save_tensors(path, {"x": torch.zeros(3)}, {})
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o644
 
 
 FILLS = """

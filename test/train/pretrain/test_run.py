@@ -20,7 +20,7 @@ from xmodal_ros.nn.architecture import ImageSettings
 from xmodal_ros.nn.branch import ContrastiveEncoder
 from xmodal_ros.nn.pretrained import load_pretrained
 from xmodal_ros.train.pretrain import run
-from xmodal_ros.train.pretrain.files import load_tensors
+from xmodal_ros.train.pretrain.files import load_tensors, save_tensors
 from xmodal_ros.train.pretrain.model import PairEncoder, load_encoder
 from xmodal_ros.train.pretrain.run import learning_rate, pretrain
 
@@ -81,6 +81,16 @@ def test_leaves_weights_that_timm_and_a_branch_read(pairs, make_settings, tmp_pa
         assert torch.equal(tensor, bare.state_dict()[name])
     with pytest.raises(SettingsError, match=r"encoder.safetensors: .* embedding by pooled"):
         load_encoder(ContrastiveEncoder(image, 64, frozen=True), path)
+
+
+def test_a_vits_weights_fit_images_of_another_size(pairs, make_settings, tmp_path):
+    (path,) = pretrain(make_settings("schedule.steps=2"), pairs, tmp_path)
+    image = ImageSettings(backbone="test_vit", height=48, width=64)
+    contrastive = ContrastiveEncoder(image, 32, frozen=True)
+    load_encoder(contrastive, path)
+    stored, backbone = load_file(path), contrastive.encoder.backbone
+    assert stored["pos_embed"].shape[1] < backbone.pos_embed.shape[1]
+    assert torch.equal(backbone.patch_embed.proj.weight, stored["patch_embed.proj.weight"])
 
 
 def test_an_intermediate_feature_map_can_be_pooled(pairs, make_settings, tmp_path):
@@ -190,6 +200,18 @@ def test_another_run_in_the_folder_is_refused(pairs, stop_at, make_settings, tmp
             pretrain(seeded, pairs, tmp_path / name)
     with pytest.raises(SettingsError, match=r"number of pairs = 24 is there, and 23"):
         pretrain(make_settings(), type(pairs)(23), tmp_path / "begun")
+
+
+def test_a_setting_newer_than_a_run_has_its_default_there(pairs, make_settings, tmp_path):
+    settings = make_settings("schedule.steps=2")
+    (path,) = pretrain(settings, pairs, tmp_path)
+    tensors, facts = load_tensors(path)
+    groups = json.loads(facts["settings"])
+    del groups["schedule"]["objective"]
+    save_tensors(path, tensors, {**facts, "settings": json.dumps(groups)})
+    assert pretrain(settings, pairs, tmp_path) == [path]
+    with pytest.raises(SettingsError, match=r"objective = simclr is there, and mvitac is asked"):
+        pretrain(make_settings("schedule.steps=2", "schedule.objective=mvitac"), pairs, tmp_path)
 
 
 def test_speed_memory_and_rate_may_change_when_a_run_continues(

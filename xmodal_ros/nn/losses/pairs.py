@@ -53,5 +53,10 @@ def pair_ntxent(
     if weights.cross:
         across = [ntxent(c, t, temperature) for c, t in zip(camera, tactile, strict=True)]
         terms["cross"] = sum(across[1:], across[0]) / len(across)
-    weighted = [getattr(weights, name) * term for name, term in terms.items()]
-    return PairLoss(sum(weighted[1:], weighted[0]), terms)
+    return weighted(terms, weights)
+
+
+def weighted(terms: dict[str, Tensor], weights: Weights) -> PairLoss:
+    """Sum terms, by their names among the weights."""
+    parts = [getattr(weights, name) * term for name, term in terms.items()]
+    return PairLoss(sum(parts[1:], parts[0]), terms)

@@ -103,7 +103,7 @@ class Batches:
         pair, schedule = self.pairs[index], self.settings.schedule
         check_pair(pair)
         rng = np.random.default_rng((schedule.seed, step, place))
-        made = range(schedule.weights.views)
+        made = range(schedule.views)
         camera, tactile = (
             [view(image, rng) for _ in made]
             for view, image in zip(self._views, (pair.camera, pair.tactile), strict=True)

@@ -106,7 +106,12 @@ def check_same(folder: Path, found: Mapping[str, str], facts: Mapping[str, str])
 
 def _flat(facts: Mapping[str, str]) -> dict[str, Any]:
     groups = json.loads(facts.get("settings", "{}"))
-    flat = {f"{group}.{name}": v for group, values in groups.items() for name, v in values.items()}
+    # A setting that a file does not name is newer than the file: it had what is now its default.
+    flat = {
+        f"{group}.{name}": value
+        for group, defaults in asdict(PretrainSettings()).items()
+        for name, value in {**defaults, **groups.get(group, {})}.items()
+    }
     kept = {k: v for k, v in flat.items() if k not in {f"schedule.{c}" for c in CHANGEABLE}}
     return {**kept, "number of pairs": facts.get("pairs")}
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from xmodal_ros.core.errors import DataError
@@ -32,7 +32,8 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, 
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with _replacing(path, sum(tensor.nbytes for tensor in whole.values())) as part:
         # One entry: several would be written in any order, and equal runs not give equal files.
-        save_file(whole, part, {FACTS: json.dumps(dict(facts), sort_keys=True)})
+        # Not `save_file`: what it makes only its owner may read.
+        part.write_bytes(save(whole, {FACTS: json.dumps(dict(facts), sort_keys=True)}))
 
 
 def save_text(path: Path, text: str) -> None:

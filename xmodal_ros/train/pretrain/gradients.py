@@ -8,6 +8,9 @@ Several processes share that loss: each gathers all embeddings, computes the who
 which costs little beside the encoders, and goes on with the gradients of its own embeddings. The
 sum over processes is the gradient of one process with the whole batch, the projection heads'
 BatchNorm included, without synchronized BatchNorm.
+
+With MViTac only the first view is a query, and has gradients; the momentum copies encode the
+second one, whose embeddings are gathered in the same way.
 """
 
 from __future__ import annotations
@@ -20,9 +23,11 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor
 
+from xmodal_ros.nn.losses.mvitac import mvitac
 from xmodal_ros.nn.losses.pairs import PairLoss, pair_ntxent
 from xmodal_ros.train.pretrain.batches import Batch
 from xmodal_ros.train.pretrain.model import PairEncoder
+from xmodal_ros.train.pretrain.momentum import MomentumPairEncoder, project_both
 from xmodal_ros.train.pretrain.pairs import CAMERA, MODALITIES, TACTILE
 from xmodal_ros.train.pretrain.settings import ScheduleSettings
 
@@ -50,16 +55,24 @@ def compute_gradients(
         fabric: Of the run.
         seed: Of a backbone's own dropout, so that a chunk encoded twice gives the same.
     """
-    pieces = _pieces(batch, schedule.chunk)
+    momentum = isinstance(model, MomentumPairEncoder)
+    images = {name: views[:1] if momentum else views for name, views in batch.images.items()}
+    pieces = _pieces(images, schedule.chunk)
     cached = len(pieces) > len(MODALITIES)
     with torch.set_grad_enabled(not cached):
         outputs = [_encode(model, piece, fabric, seed + i) for i, piece in enumerate(pieces)]
-    views = schedule.weights.views
-    leaves = {name: _gathered(name, pieces, outputs, views, fabric) for name in MODALITIES}
-    projected = {name: model.project(name, leaf) for name, leaf in leaves.items()}
-    loss = pair_ntxent(
-        projected[CAMERA], projected[TACTILE], schedule.weights, schedule.temperature
-    )
+    leaves = {
+        name: _gathered(name, pieces, outputs, len(images[name]), fabric).requires_grad_()
+        for name in MODALITIES
+    }
+    if isinstance(model, MomentumPairEncoder):
+        keys = _keys(model, batch, schedule.chunk, fabric, seed)
+        loss, projected = _mvitac(model, leaves, keys, schedule)
+    else:
+        projected = {name: model.project(name, leaf) for name, leaf in leaves.items()}
+        loss = pair_ntxent(
+            projected[CAMERA], projected[TACTILE], schedule.weights, schedule.temperature
+        )
     if not torch.isfinite(loss.total):
         return Computed(loss, projected)
     loss.total.backward()
@@ -81,12 +94,10 @@ Piece = tuple[str, Tensor]
 """Modality, and images (chunk, height, width, 3)."""
 
 
-def _pieces(batch: Batch, chunk: int) -> list[Piece]:
+def _pieces(images: Mapping[str, Tensor], chunk: int) -> list[Piece]:
     """Chunks of a batch, modality by modality, view by view; still on the CPU."""
     return [
-        (name, images)
-        for name in MODALITIES
-        for images in _chunks(batch.images[name].flatten(0, 1), chunk)
+        (name, some) for name in MODALITIES for some in _chunks(images[name].flatten(0, 1), chunk)
     ]
 
 
@@ -111,7 +122,31 @@ def _gathered(
         everyone = [torch.empty_like(own) for _ in range(fabric.world_size)]
         torch.distributed.all_gather(everyone, own)
         own = torch.cat(everyone, dim=1)  # (V, B, d) -> (V, processes * B, d)
-    return own.requires_grad_()
+    return own
+
+
+def _keys(
+    model: MomentumPairEncoder, batch: Batch, chunk: int, fabric: Fabric, seed: int
+) -> dict[str, Tensor]:
+    """The second views of the whole batch by the momentum copies: (1, batch, dim)."""
+    pieces = _pieces({name: views[1:] for name, views in batch.images.items()}, chunk)
+    with torch.no_grad():
+        outputs = [_encode(model.keys, piece, fabric, seed + i) for i, piece in enumerate(pieces)]
+    return {name: _gathered(name, pieces, outputs, 1, fabric) for name in MODALITIES}
+
+
+def _mvitac(
+    model: MomentumPairEncoder,
+    leaves: Mapping[str, Tensor],
+    keys: Mapping[str, Tensor],
+    schedule: ScheduleSettings,
+) -> tuple[PairLoss, dict[str, Tensor]]:
+    """Loss, and the queries in the space of both modalities."""
+    queries = {name: project_both(model, name, leaf) for name, leaf in leaves.items()}
+    with torch.no_grad():
+        found = {name: project_both(model.keys, name, key) for name, key in keys.items()}
+    loss = mvitac(queries, found, schedule.weights, schedule.temperature)
+    return loss, {name: query.across[None] for name, query in queries.items()}
 
 
 def _own(leaf: Tensor, fabric: Fabric) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,16 +21,20 @@ EMBED = "embed"
 
 
 class PairEncoder(nn.Module):
-    """One encoder of both modalities, or one of each, and a projection head per modality.
+    """One encoder of both modalities, or one of each, and projection heads.
 
     The encoder is a branch's `ContrastiveEncoder`, so that stage 2 takes it over as it is. A
     projection head is SimCLR's MLP of two layers with BatchNorm.
+
+    Args:
+        settings: Of encoders and heads.
+        heads: Names of the projection heads; one per modality.
 
     Raises:
         SettingsError: the backbone or its weights are not to be had.
     """
 
-    def __init__(self, settings: EncoderSettings) -> None:
+    def __init__(self, settings: EncoderSettings, heads: Sequence[str] = MODALITIES) -> None:
         super().__init__()
         self.settings = settings
         normalizations = {
@@ -41,7 +45,7 @@ class PairEncoder(nn.Module):
         if settings.sharing == "shared":
             made[TACTILE].encoder.backbone = made[CAMERA].encoder.backbone
             made[TACTILE].embed = made[CAMERA].embed
-        projections = {name: _projection(settings) for name in MODALITIES}
+        projections = {name: _projection(settings) for name in heads}
         self.encoders = nn.ModuleDict(made)
         self.projections = nn.ModuleDict(projections)
         # Convolutions of 8-bit images that lie in memory pixel by pixel are faster so.
@@ -69,11 +73,9 @@ class PairEncoder(nn.Module):
         _, embedding = self.encoders[modality](images)
         return embedding
 
-    def project(self, modality: str, embeddings: Tensor) -> Tensor:
+    def project(self, head: str, embeddings: Tensor) -> Tensor:
         """Shape: (views, batch, dim) -> (views, batch, projection)."""
-        return self.projections[modality](embeddings.flatten(0, 1)).unflatten(
-            0, embeddings.shape[:2]
-        )
+        return self.projections[head](embeddings.flatten(0, 1)).unflatten(0, embeddings.shape[:2])
 
     def tensors(self) -> dict[str, Tensor]:
         """Parameters and buffers by name, shared ones once."""

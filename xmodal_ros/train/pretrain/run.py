@@ -22,6 +22,7 @@ from xmodal_ros.train.pretrain.files import load_tensors, save_tensors, save_tex
 from xmodal_ros.train.pretrain.gradients import Computed, compute_gradients
 from xmodal_ros.train.pretrain.measures import measure
 from xmodal_ros.train.pretrain.model import PairEncoder
+from xmodal_ros.train.pretrain.momentum import MomentumPairEncoder
 from xmodal_ros.train.pretrain.pairs import CAMERA, TACTILE, PairSource
 from xmodal_ros.train.pretrain.settings import PretrainSettings, ScheduleSettings
 
@@ -53,7 +54,7 @@ def pretrain(
     facts = facts_of(settings, len(pairs))
     batches = Batches(pairs, settings, fabric.global_rank, fabric.world_size)
     torch.manual_seed(settings.schedule.seed)  # what is not pretrained starts alike everywhere
-    model = PairEncoder(settings.encoder)
+    model = make_model(settings)
     files = [out / name for name, _ in model.weight_files()]
     if (out / RECORD).exists():
         check_same(out, load_tensors(files[0])[1], facts)
@@ -103,7 +104,7 @@ def _run(
     console: Console,
 ) -> None:
     schedule = settings.schedule
-    images = 2 * schedule.weights.views * schedule.batch
+    images = 2 * schedule.views * schedule.batch
     display = Display(console, schedule.steps, images) if fabric.is_global_zero else None
     state.model.train()
     with display or nullcontext():
@@ -137,14 +138,24 @@ def _step(
     if not finite:
         raise _stopped(state.step, batch, computed, fabric, out)
     state.optimizer.step()
+    if isinstance(state.model, MomentumPairEncoder):
+        state.model.follow()
     state.step += 1
     return computed
 
 
+def make_model(settings: PretrainSettings) -> PairEncoder:
+    """Encoders for the objective; what is not pretrained is random."""
+    if settings.schedule.objective == "mvitac":
+        return MomentumPairEncoder(settings.encoder, settings.schedule.momentum)
+    return PairEncoder(settings.encoder)
+
+
 def make_optimizer(model: PairEncoder, schedule: ScheduleSettings) -> torch.optim.Optimizer:
     """AdamW without weight decay of biases and normalizations, as SimCLR has it."""
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
+    learned = [p for p in model.parameters() if p.requires_grad]
+    decayed = [p for p in learned if p.ndim > 1]
+    others = [p for p in learned if p.ndim <= 1]
     groups: list[dict[str, Any]] = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, schedule.learning_rate, weight_decay=schedule.weight_decay)
 

@@ -110,7 +110,17 @@ class ScheduleSettings:
     learning_rate: float = setting(3e-4, "peak of the cosine schedule", low=0.0, high=10.0)
     warmup: int = setting(500, "steps of rising rate", low=0, high=10_000_000)
     weight_decay: float = setting(0.05, "of AdamW", low=0.0, high=10.0)
-    temperature: float = setting(0.1, "of NT-Xent (SLIP)", low=0.01, high=10.0)
+    objective: str = setting(
+        "simclr",
+        "simclr: NT-Xent within and between modalities; mvitac: InfoNCE against momentum copies",
+        choices=["simclr", "mvitac"],
+    )
+    temperature: float = setting(
+        0.1, "of the loss; 0.1 in SLIP's NT-Xent, 0.07 in MViTac", low=0.01, high=10.0
+    )
+    momentum: float = setting(
+        0.99, "share that MViTac's copies keep of themselves in a step", low=0.0, high=1.0
+    )
     camera: float = setting(1.0, "weight of the term among camera views", low=0.0, high=100.0)
     tactile: float = setting(1.0, "weight of the term among gel views", low=0.0, high=100.0)
     cross: float = setting(1.0, "weight of the term across modalities", low=0.0, high=100.0)
@@ -133,6 +143,11 @@ class ScheduleSettings:
     def weights(self) -> Weights:
         """Of the loss's terms."""
         return Weights(self.camera, self.tactile, self.cross)
+
+    @property
+    def views(self) -> int:
+        """Views of each image: MViTac's keys are views of their own."""
+        return 2 if self.objective == "mvitac" else self.weights.views
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ class ScheduleSettings:
     """How long, how fast and on how much."""
 
     steps: int = setting(1500, "most optimizer steps", low=1, high=10_000_000)
-    batch: int = setting(64, "examples per step", low=1, high=65_536)
+    batch: int = setting(64, "examples per step", low=2, high=65_536)
     learning_rate: float = setting(1e-3, "peak of the one-cycle schedule", low=0.0, high=10.0)
     weight_decay: float = setting(0.05, "of AdamW", low=0.0, high=10.0)
     smoothing: float = setting(0.05, "label smoothing", low=0.0, high=0.5)

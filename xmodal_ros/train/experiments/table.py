@@ -1,0 +1,115 @@
+"""The tables of an experiment, from the plain values that its JSON file has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from xmodal_ros.train.experiments.cost import ROUNDS
+
+SCORES = {
+    "material": {"accuracy": "accuracy"},
+    "hardness": {"accuracy": "accuracy"},
+    "roughness": {"accuracy": "accuracy"},
+    "grasp": {"accuracy": "accuracy", "auc": "AUC"},
+}
+"""By head, what is shown, in the order of the columns."""
+CALIBRATION = {"ece": "ECE"}
+
+
+def page(found: Mapping[str, Any]) -> str:
+    """Markdown: question, picture, a table for each part, what the variants cost, notes."""
+    name = found["experiment"]
+    blocks = [f"# {name}", found["question"]]
+    if found["rows"]:
+        blocks.append(f"![{name}](touch-{name}.svg)")
+    for part in reversed(found["parts"] if found["rows"] else []):
+        counts = ", ".join(f"{n} of {head}" for head, n in _counts(found, part).items())
+        blocks += [
+            f"## {part.capitalize()} part",
+            scores_table(found, part),
+            f"Examples: {counts}.",
+        ]
+    blocks += ["## Cost", costs_table(found), "\n".join(f"- {line}" for line in _notes(found))]
+    return "\n\n".join(blocks) + "\n"
+
+
+def scores_table(found: Mapping[str, Any], part: str) -> str:
+    """One row per variant and condition: mean over seeds, and half the range between them."""
+    columns = list(shown(found, part))
+    head = [f"{head}, {title}" for head, _, title in columns]
+    lines = [f"| | {' | '.join(head)} |", "|---" * (len(head) + 1) + "|"]
+    for row in found["rows"]:
+        cells = [_cell(values(row, part, head, score)) for head, score, _ in columns]
+        lines.append(f"| {label(row)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def costs_table(found: Mapping[str, Any]) -> str:
+    """One row per variant: parameters and time per example."""
+    lines = [
+        "| | parameters | of them trained | encoders, ms | fusion, ms |",
+        "|---|---|---|---|---|",
+    ]
+    for title, facts in found["variants"].items():
+        count, time = facts["parameters"], facts["milliseconds"]
+        cells = [
+            f"{count['all'] / 1e6:.2f} M", f"{count['trained'] / 1e6:.2f} M",
+            f"{time['encoders']:.1f}", f"{time['fusion']:.2f}",
+        ]  # fmt: skip
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def shown(found: Mapping[str, Any], part: str) -> Iterator[tuple[str, str, str]]:
+    """Head, score and title of each column that any row has."""
+    heads = {head for row in found["rows"] for seed in row["seeds"] for head in seed.get(part, {})}
+    for head, scores in SCORES.items():
+        if head in heads:
+            yield from ((head, score, title) for score, title in (scores | CALIBRATION).items())
+
+
+def values(row: Mapping[str, Any], part: str, head: str, score: str) -> list[float]:
+    """A score by seed; empty where the row has none."""
+    return [s[part][head][score] for s in row["seeds"] if head in s.get(part, {})]
+
+
+def label(row: Mapping[str, Any]) -> str:
+    """What a row is called."""
+    return ": ".join(text for text in (row["variant"], row["condition"]) if text)
+
+
+def _cell(found: Sequence[float]) -> str:
+    if not found:
+        return ""
+    spread = (max(found) - min(found)) / 2
+    return f"{np.mean(found):.3f}" + (f" ± {spread:.3f}" if len(found) > 1 else "")
+
+
+def _counts(found: Mapping[str, Any], part: str) -> dict[str, int]:
+    """Most examples of a row, by head."""
+    counts: dict[str, int] = {}
+    for row in found["rows"]:
+        for seed in row["seeds"]:
+            for head, scores in seed.get(part, {}).items():
+                counts[head] = max(counts.get(head, 0), scores["count"])
+    return counts
+
+
+def _notes(found: Mapping[str, Any]) -> Iterator[str]:
+    machine = found["machine"]
+    yield from found["notes"]
+    seeds = max((len(row["seeds"]) for row in found["rows"]), default=0)
+    if seeds > 1:
+        yield f"Scores are means over {seeds} seeds, ± half the range between them."
+    yield f"Data: {', '.join(found['data'])}."
+    yield from (f"Pretrained encoder: {title}." for title in found["encoders"])
+    yield (
+        f"Time: the fastest of {ROUNDS}, one example at a time, eager torch, "
+        f"{machine['threads']} threads, on "
+        f"{machine['cpu']}, load {machine['load_before']} before."
+    )
+    changed = " ".join(f"--set {text}" for text in found["overrides"])
+    yield f"Made by `xmodal experiment {found['experiment']}{' ' + changed if changed else ''}`."
