@@ -223,7 +223,7 @@ def make_demo_recording(out: Path, data: Path | None) -> Path:
         return record_shared(out, data)
     from xmodal_ros.sim.demonstration import RAW, record_demonstration
 
-    return record_demonstration(out, RAW)
+    return record_demonstration(out, RAW, "camera_wrist")
 
 
 def _result_folders(recordings: Sequence[Path], out: Path) -> list[Path]:

@@ -19,7 +19,7 @@ from xmodal_ros.core.types import Modality
 from xmodal_ros.core.windows import Clip, Nearest, Resampled
 from xmodal_ros.nn.network import build_network
 from xmodal_ros.runtime import bundle as module
-from xmodal_ros.runtime.bundle import Bundle, check_bundle, default_bundle
+from xmodal_ros.runtime.bundle import DEFAULT, Bundle, check_bundle, default_bundle
 from xmodal_ros.runtime.manifest import HeadCard, file_hash
 from xmodal_ros.runtime.save import save_bundle
 
@@ -321,6 +321,11 @@ class TestDefaultBundle:
             self.install(tmp_path, "models", name)
         with pytest.raises(BundleError, match="several bundles are installed: one, two"):
             default_bundle()
+
+    def test_of_several_the_usual_one_is_taken(self, tmp_path):
+        folder = self.install(tmp_path, "models", DEFAULT)
+        self.install(tmp_path, "models", "a")
+        assert default_bundle() == folder
 
     def test_none_says_where_it_looked(self, tmp_path):
         with pytest.raises(BundleError, match=r"prefix/share/xmodal_ros/models: no bundle is ins"):

@@ -114,3 +114,6 @@ def test_the_camera_at_the_hand_can_be_the_camera() -> None:
     assert raw["camera"] == {"topic": "camera_wrist/image_raw"}
     packed = stream_settings(TopicSettings(), "camera_wrist")["streams"]
     assert packed["camera"]["topic"] == "camera_wrist/image_raw/compressed"
+    assert "tolerance_s" not in packed["camera"]
+    slow = stream_settings(TopicSettings(), "camera_wrist", 5.0)["streams"]
+    assert slow["camera"]["tolerance_s"] == 0.11

@@ -20,6 +20,7 @@ from xmodal_ros.core.errors import UserError
 from xmodal_ros.core.settings import Settings
 from xmodal_ros.data.recording import Recording
 from xmodal_ros.data.replay import find_topics
+from xmodal_ros.data.settings_file import load_settings
 from xmodal_ros.demo.processes import Children
 from xmodal_ros.demo.view import live
 from xmodal_ros.demo.watch import NODE, Watcher
@@ -27,12 +28,15 @@ from xmodal_ros.eval import evaluate, show
 from xmodal_ros.eval.parity import Parity, compare, read_answers
 from xmodal_ros.eval.summary import percentiles
 from xmodal_ros.ros.profile import VARIABLES, profile
+from xmodal_ros.runtime.bundle import default_bundle
 
 START_TIMEOUT_S = 90.0
 """For loading and warming the model on a busy machine."""
 SETTLE_S = 1.0
 """Silence after the last message that ends a run."""
 REFRESH_S = 0.2
+TOUCH = "touch"
+"""Name of the bundle for the cell's camera at the hand and its gels."""
 
 
 class DemoError(UserError):
@@ -42,11 +46,15 @@ class DemoError(UserError):
 def run(out: Path, recording: Path | None, data: Path | None, bundle: str) -> None:
     """Run the demonstration; see the package.
 
+    Without a recording, the simulated cell's is made, for the bundle `TOUCH`; where there are real
+    recordings, one of those is shown first, with the installed bundle, and the cell's after it.
+
     Args:
-        out: Folder for results; earlier ones are replaced.
-        recording: Recording to play; None to make the demonstration recording.
-        data: Folder of the real recordings it is made from; None without them.
-        bundle: Folder of the model bundle; empty for the one that is installed.
+        out: Folder for results; earlier ones are replaced. Those of the cell are in `out/cell`
+            where there are others.
+        recording: Recording to play; None to make the demonstration's.
+        data: Folder of the real recordings; None without them.
+        bundle: Folder of the model bundle for all; empty for those that are installed.
 
     Raises:
         DemoError: a process failed, a head gave no prediction, or live and offline differ.
@@ -55,20 +63,33 @@ def run(out: Path, recording: Path | None, data: Path | None, bundle: str) -> No
     console = Console()
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job ignores SIGINT
         signal.signal(number, _interrupt)
-    recording = recording or _make_recording(out, data, console)
-    settings = Settings.from_mapping({"inference": {"bundle": bundle}})
+    if recording:
+        _show(console, out, recording, bundle)
+        return
+    if data:
+        _show(console, out, _make_recording(out, data, console), bundle)
+        out = out / "cell"
+    touch = bundle or str(default_bundle().parent / TOUCH)
+    _show(console, out, _make_recording(out, None, console), touch)
+
+
+def _show(console: Console, out: Path, recording: Path, bundle: str) -> None:
+    """Live, offline, and live in lock-step; `settings.yaml` in the recording says its topics."""
+    own = recording / "settings.yaml"
+    named = [f"inference.bundle={bundle}"] if bundle else []
+    settings = load_settings(own if own.is_file() else None, named)
     environment = _environment()
     os.environ.update(environment)
     rclpy.init(args=[], signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
     try:
         with Children(out / "logs", environment) as children:
             console.rule("1 of 3: the live node, in real time")
-            watcher = _play(children, console, recording, bundle, out / "live", lock_step=False)
+            watcher = _play(children, console, recording, settings, out / "live", lock_step=False)
             console.rule("2 of 3: the same recording offline, without ROS")
             with show.progress_bar(console, recording.name) as listener:
                 evaluation = evaluate.predict(recording, out, settings, listener)
             console.rule("3 of 3: the live node again, in lock-step, to compare bit by bit")
-            _play(children, console, recording, bundle, out / "lock_step", lock_step=True)
+            _play(children, console, recording, settings, out / "lock_step", lock_step=True)
     finally:
         rclpy.shutdown()
     offline = read_answers(out / evaluate.PREDICTIONS)
@@ -111,7 +132,12 @@ def _environment() -> dict[str, str]:
 
 
 def _play(
-    children: Children, console: Console, recording: Path, bundle: str, out: Path, lock_step: bool
+    children: Children,
+    console: Console,
+    recording: Path,
+    settings: Settings,
+    out: Path,
+    lock_step: bool,
 ) -> Watcher:
     """Start the node, play the recording, and keep what it answers."""
     shutil.rmtree(out, ignore_errors=True)
@@ -120,8 +146,10 @@ def _play(
     node, play = f"node_{out.name}", f"play_{out.name}"
     parameters = {
         "use_sim_time": "true",
-        "inference.bundle": f"'{bundle}'",
+        "inference.bundle": f"'{settings.inference.bundle}'",
         "output.lock_step": str(lock_step).lower(),
+        **{f"{s.name}.topic": s.topic for s in settings.streams},
+        **{f"{s.name}.type": f"'{s.type}'" for s in settings.streams},
     }
     assigned = [part for name, value in parameters.items() for part in ("-p", f"{name}:={value}")]
     with Watcher(out) as watcher:
@@ -130,7 +158,7 @@ def _play(
             _until_ready(children, node, watcher)
         model = watcher.model
         console.print(f"{model.model_id} on {model.backend} {model.device} {model.precision}")
-        options = ["--lock-step"] if lock_step else _waiting_for(recording, watcher)
+        options = ["--lock-step"] if lock_step else _waiting_for(recording, settings, watcher)
         timeout = f"--timeout={START_TIMEOUT_S}"
         children.start(play, "play", str(recording), timeout, *options)
         with live(console, watcher, tracks, start_ns) as refresh:
@@ -149,11 +177,11 @@ def _play(
         return watcher
 
 
-def _waiting_for(recording: Path, watcher: Watcher) -> list[str]:
+def _waiting_for(recording: Path, settings: Settings, watcher: Watcher) -> list[str]:
     """Options that start the player when the node hears every topic it reads."""
     streams = [stream.stream for stream in watcher.model.inputs]
     with Recording(recording) as source:
-        topics = find_topics(source, Settings().reading(streams))
+        topics = find_topics(source, settings.reading(streams))
     return [part for topic in topics.values() for part in ("--wait-for", topic)]
 
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from xmodal_ros.nn.architecture import Architecture
     from xmodal_ros.nn.network import Network
 
+DEFAULT = "xmodal-base"
+"""Name of the bundle that is loaded where none is named."""
+
 
 @dataclass(frozen=True)
 class InputSpec:
@@ -135,17 +138,20 @@ def check_bundle(path: str | Path) -> list[str]:
 
 
 def default_bundle() -> Path:
-    """The one installed bundle: in `models/` of the source tree, else in the share folder.
+    """The installed bundle: in `models/` of the source tree, else in the share folder.
+
+    Of several it is `DEFAULT`.
 
     Raises:
-        BundleError: there is none, or more than one (which are listed).
+        BundleError: there is none, or several others (which are listed).
     """
     roots = [Path(__file__).resolve().parents[2] / "models"]
     prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
     roots += [Path(p) / "share" / "xmodal_ros" / "models" for p in prefixes if p]
     for root in roots:
         found = sorted(m.parent for m in root.glob(f"*/{MANIFEST}"))
-        if len(found) > 1:
+        usual = [folder for folder in found if folder.name == DEFAULT]
+        if len(found) > 1 and not usual:
             names = ", ".join(f.name for f in found)
             raise BundleError(
                 f"several bundles are installed: {names}",
@@ -153,7 +159,7 @@ def default_bundle() -> Path:
                 do="Set inference.bundle to the folder of one of them",
             )
         if found:
-            return found[0]
+            return (usual or found)[0]
     raise BundleError(
         "no bundle is installed",
         where=", ".join(map(str, roots)),

@@ -102,7 +102,8 @@ def make_dataset(
         listener(facts)
     made.sort(key=lambda facts: facts.name)
     _write_split(out, [facts for facts in made if not facts.diverged], seed)
-    (out / "settings.yaml").write_text(yaml.safe_dump(stream_settings(settings.topics, camera)))
+    named = stream_settings(settings.topics, camera, settings.episode.clocks[camera].rate_hz)
+    (out / "settings.yaml").write_text(yaml.safe_dump(named))
     contents = {
         "note": NOTE,
         "seed": seed,

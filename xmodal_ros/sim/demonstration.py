@@ -38,16 +38,26 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 """What differs from a data set, so that the recording is below 8 MB."""
 
-RAW = sim_settings({**SMALL, "topics": {"jpeg_quality": 0}, "camera_wrist": {"enabled": False}})
-"""As small, but read by the default streams: raw images, on the topics that drivers have."""
+RAW = sim_settings(
+    {
+        **SMALL,
+        "topics": {"jpeg_quality": 0},
+        "camera": {"width": 64, "height": 64},
+        "camera_wrist_clock": {"rate_hz": 10.0},
+    }
+)
+"""As small, but with raw images, as drivers send them."""
 
 
-def record_demonstration(out: Path, settings: SimSettings | None = None) -> Path:
+def record_demonstration(
+    out: Path, settings: SimSettings | None = None, camera: str = "camera"
+) -> Path:
     """Write the demonstration recording; on one machine, always the same bytes.
 
     Args:
         out: Folder to make; `settings.yaml` in it is for `xmodal eval --settings`.
         settings: Other than the small ones.
+        camera: Which camera `settings.yaml` names as the stream "camera".
 
     Raises:
         DataError: `out` exists.
@@ -65,7 +75,8 @@ def record_demonstration(out: Path, settings: SimSettings | None = None) -> Path
     sources = {"all": {"source": "simulated", "licence": "CC0-1.0", "items": seeds}}
     metadata = {"note": NOTE, "sources": json.dumps(sources)}
     write(out, entries, metadata)
-    (out / "settings.yaml").write_text(yaml.safe_dump(stream_settings(settings.topics)))
+    named = stream_settings(settings.topics, camera, settings.episode.clocks[camera].rate_hz)
+    (out / "settings.yaml").write_text(yaml.safe_dump(named))
     return out
 
 

@@ -28,6 +28,8 @@ FRAMES = {
     "lidar": "lidar",
 }
 _COMPRESSED = "sensor_msgs/msg/CompressedImage"
+_REACH = 0.55
+"""How far from a picture any moment may be, in periods of its camera: clocks jitter."""
 
 
 class Message(NamedTuple):
@@ -125,12 +127,15 @@ _SENSORS: dict[str, Callable[[Encoder, str, int, Any], Iterator[Message]]] = {
 }
 
 
-def stream_settings(settings: TopicSettings, camera: str = "camera") -> dict[str, Any]:
+def stream_settings(
+    settings: TopicSettings, camera: str = "camera", rate_hz: float = 30.0
+) -> dict[str, Any]:
     """What has to be set for `xmodal` to read such a recording, as nested YAML.
 
     Args:
         settings: The recording's.
         camera: Which of the cell's cameras is to be the stream "camera".
+        rate_hz: Of that camera: with a slow one, the nearest picture is further away.
     """
     streams: dict[str, Any] = {stream.name: {} for stream in DEFAULT_STREAMS}
     for stream in DEFAULT_STREAMS:
@@ -140,6 +145,8 @@ def stream_settings(settings: TopicSettings, camera: str = "camera") -> dict[str
             streams[stream.name] = {"topic": f"{topic}/compressed", "type": _COMPRESSED}
         elif topic != stream.topic:
             streams[stream.name] = {"topic": topic}
+        if seen and _REACH / rate_hz > stream.tolerance_s:
+            streams[stream.name]["tolerance_s"] = round(_REACH / rate_hz, 3)
     return {"streams": streams}
 
 
