@@ -99,7 +99,7 @@ def observations(examples: TouchExamples) -> list[Observation]:
         streams = {}
         for order, stream in enumerate(examples.streams):
             frames = tuple(np.array(examples.images(stream, np.array([k]))[0]))
-            stamps = tuple(10**9 * (number + 1) + 10**8 * np.arange(len(frames)))
+            stamps = tuple(10**9 * (number + 1) + 10**8 * step for step in range(len(frames)))
             if stream == CAMERA:
                 streams[stream] = StreamData(Modality.CAMERA, frames[-1], stamps, order)
             else:
