@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from xmodal_ros.nn.image import ImageEncoder
 from xmodal_ros.runtime.backends import ConversionCache, Target, create
+from xmodal_ros.train.pretrain.files import require_room
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,10 @@ def cached(
         for t, p in track(encode(encoder, batches()), title, total=count):
             tokens.append(t.astype(np.float16))
             pooled.append(p)
-        folder.mkdir(parents=True, exist_ok=True)
+        arrays = {"tokens": np.concatenate(tokens), "pooled": np.concatenate(pooled)}
+        require_room(folder, sum(array.nbytes for array in arrays.values()))
         part = path.with_suffix(".part.npz")
-        np.savez(part, tokens=np.concatenate(tokens), pooled=np.concatenate(pooled))
+        np.savez(part, **arrays)
         part.replace(path)  # an interrupted run leaves no half-written file behind
     with np.load(path) as arrays:
         return Features(arrays["tokens"], arrays["pooled"])

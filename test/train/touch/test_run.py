@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import errno
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -135,3 +138,28 @@ def test_missing_weights_are_named(data, small, cache, tmp_path) -> None:
     settings = read_overrides(["encoder.weights=nowhere.safetensors"], small)
     with pytest.raises(SettingsError, match=r"encoder\.weights: nowhere\.safetensors: no such"):
         train_touch([data], tmp_path / "run", settings, cache=cache)
+
+
+def test_without_room_the_last_checkpoint_stays(data, small, cache, tmp_path, monkeypatch) -> None:
+    folder, write, calls = tmp_path / "run", Path.write_bytes, []
+
+    def full(path, content):
+        if path.name.startswith(CHECKPOINT):
+            calls.append(1)
+            if len(calls) == 2:
+                raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(DataError, match=r"No space left on device.*it continues") as error:
+        train_touch([data], folder, small, cache=cache)
+    assert "The file that was there before is kept" in str(error.value)
+    assert torch.load(folder / CHECKPOINT, weights_only=True)["progress"]["step"] == 10
+    assert train_touch([data], folder, small, cache=cache).record["steps"] == 30
+
+
+def test_images_that_would_not_fit_are_refused_before(data, small, tmp_path, monkeypatch) -> None:
+    usage = type(shutil.disk_usage(tmp_path))(100_000, 90_000, 10_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    with pytest.raises(DataError, match=r"it needs 0\.1 MB, 0\.0 MB are free"):
+        train_touch([data], tmp_path / "run", small)

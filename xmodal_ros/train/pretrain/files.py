@@ -58,6 +58,28 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         ) from error
 
 
+def save_bytes(path: Path, data: bytes) -> None:
+    """Write any file in the same way, and with the same errors."""
+    with _replacing(path, len(data)) as part:
+        part.write_bytes(data)
+
+
+def require_room(folder: Path, size: int) -> None:
+    """Refuse to begin what would not fit.
+
+    Raises:
+        DataError: fewer than `size` bytes are free.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise DataError(
+            f"it needs {size / 1e6:.1f} MB, {free / 1e6:.1f} MB are free",
+            where=str(folder),
+            do="Make room, or name another folder, and run the same command again",
+        )
+
+
 @contextlib.contextmanager
 def _replacing(path: Path, size: int) -> Iterator[Path]:
     """Yield the name to write to, which then takes the place of `path`."""

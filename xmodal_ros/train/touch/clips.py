@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from xmodal_ros.data.visual_tactile.example import Example
 from xmodal_ros.data.visual_tactile.pictures import Source, read, require_rgb8
 from xmodal_ros.nn.architecture import Architecture, GelSettings, ImuSettings
 from xmodal_ros.runtime.preprocess import resize_image
+from xmodal_ros.train.pretrain.files import require_room
 
 
 class Size(NamedTuple):
@@ -51,6 +53,9 @@ class Images:
         spacing_s: Time between the images of a clip. Where a clip begins later, its first image
             is repeated; where its rate is not known, its images are taken as they follow.
         folder: Where they are kept.
+
+    Raises:
+        DataError: there is no room in the folder.
     """
 
     def __init__(
@@ -86,9 +91,10 @@ class Images:
         path = self._folder / f"images-{key[:16]}.npy"
         told = path.with_suffix(".json")
         if not told.exists():
-            self._folder.mkdir(parents=True, exist_ok=True)
             size = self._sizes[stream]
             shape = (len(self._examples), size.frames, size.height, size.width, 3)
+            # A mapped file is filled where it lies: a full disk would kill the process.
+            require_room(self._folder, math.prod(shape))
             array = open_memmap(path, "w+", np.uint8, shape)
             problems = self._fill(stream, array)
             array.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from torch import Tensor
 from xmodal_ros.core.errors import DataError
 from xmodal_ros.data.visual_tactile.example import TRAIN, VALIDATION
 from xmodal_ros.nn.network import Network
-from xmodal_ros.train.pretrain.files import save_text
+from xmodal_ros.train.pretrain.files import save_bytes, save_text
 from xmodal_ros.train.touch.examples import TouchExamples
 from xmodal_ros.train.touch.score import answers, forward
 from xmodal_ros.train.touch.settings import ScheduleSettings
@@ -61,7 +62,7 @@ def fit(
 
     Raises:
         DataError: the loss is not finite; names the step, the batch's examples and the last
-            checkpoint.
+            checkpoint. Or there is no room for a checkpoint; the last one stays.
     """
     fabric = Fabric(accelerator="auto", devices=1)
     train, validation = examples.indices(TRAIN), examples.indices(VALIDATION)
@@ -103,7 +104,7 @@ def fit(
             progress.waited, best = 0, _copied(network)
         states = {name: part.state_dict() for name, part in state.items()}
         whole = {"network": network.state_dict(), "best": best, "progress": vars(progress)}
-        fabric.save(checkpoint, {**whole, **states})
+        _save(checkpoint, {**whole, **states})
         listener(progress.step, measures)
     network.load_state_dict(best)
     network.cpu().eval()
@@ -189,6 +190,12 @@ def _validate(
         "validation_loss": float(np.mean(losses)),
         "validation_accuracy": float(np.mean(right)),
     }
+
+
+def _save(checkpoint: Path, state: dict[str, Any]) -> None:
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    save_bytes(checkpoint, buffer.getvalue())
 
 
 def _copied(network: Network) -> dict[str, Tensor]:
