@@ -6,7 +6,7 @@ import torch
 
 from xmodal_ros.nn.architecture import HeadSettings, Trunk
 from xmodal_ros.nn.cec import CEC
-from xmodal_ros.nn.head import Head
+from xmodal_ros.nn.head import QUERIES, Head
 from xmodal_ros.nn.network import build_network
 
 DIM, HEADS = 16, 8
@@ -109,7 +109,7 @@ def options(**changes: str) -> Head:
     return Head(HeadSettings(classes=3, streams=("a", "b")), trunk)
 
 
-ALL = {"queries": "centred", "share": "streams", "readout": "joined"}
+ALL = {"queries": "several", "share": "streams", "readout": "joined"}
 
 
 @pytest.mark.parametrize(
@@ -127,18 +127,18 @@ def test_whatever_the_form_an_absent_stream_never_matters(changes):
     assert torch.isfinite(module([encoded(1), encoded(2)], torch.zeros(2, 2))[0]).all()
 
 
-def test_centred_queries_have_nothing_in_common():
-    module, seen = options(queries="centred").train(), []
+def test_several_queries_of_each_embedding():
+    module, seen = options(queries="several").eval(), []
     module.cec.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-    generator = torch.Generator().manual_seed(0)
-    # A narrow cone: a direction that all share, and little of their own.
-    cone = [1 + 0.05 * torch.randn(64, DIM, generator=generator) for _ in range(2)]
-    embeddings = [torch.nn.functional.normalize(x, dim=1) for x in cone]
-    module([(torch.zeros(64, 4, DIM), x) for x in embeddings], torch.ones(64, 2))
-    for i, embedding in enumerate(embeddings):
-        array = embedding.numpy() * DIM**0.5
-        expected = (array - array.mean(0)) / np.sqrt(array.var(0) + 1e-5)
-        np.testing.assert_allclose(seen[0][:, i].detach().numpy(), expected, atol=1e-4)
+    streams = [encoded(1), encoded(2)]
+    module(streams, torch.ones(2, 2))
+    weight = module.several.offsets.weight.detach().numpy()
+    bias = module.several.offsets.bias.detach().numpy()
+    for i, (_, embedding) in enumerate(streams):
+        query = embedding.numpy() * DIM**0.5
+        expected = query[:, None] + (query @ weight.T + bias).reshape(2, QUERIES, DIM)
+        made = seen[0][:, QUERIES * i : QUERIES * (i + 1)].detach().numpy()
+        np.testing.assert_allclose(made, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_streams_may_begin_with_equal_shares_whatever_their_number_of_tokens():

@@ -52,7 +52,7 @@ def test_weights_are_what_the_attention_mixes_with():
     assert weights[1, ..., 3:].max() == 0
 
 
-OPTIONS = {"queries": "centred", "share": "streams", "readout": "joined", "positions": "learned"}
+OPTIONS = {"queries": "several", "share": "streams", "readout": "joined", "positions": "learned"}
 
 
 @pytest.mark.parametrize("changes", [{}, OPTIONS])

@@ -10,7 +10,7 @@ from xmodal_ros.nn.network import FuseStage, build_network
 from xmodal_ros.runtime.backends.base import ConversionCache, Target
 from xmodal_ros.runtime.backends.selection import create
 
-CONDITIONING = {"queries": "centred", "share": "streams", "readout": "joined"}
+CONDITIONING = {"queries": "several", "share": "streams", "readout": "joined"}
 FORMS = [
     {"fusion": "mean"},
     {"fusion": "concat"},

@@ -138,9 +138,8 @@ class Trunk:
     attention_heads: int = setting(8, "heads of the conditioning", low=1, high=64)
     queries: str = setting(
         "unit",
-        "what conditions: embeddings of unit length, or centred, without what all embeddings of a "
-        "stream share",
-        choices=["unit", "centred"],
+        "what conditions: the unit-length embeddings, or several queries made of each",
+        choices=["unit", "several"],
     )
     share: str = setting(
         "tokens",

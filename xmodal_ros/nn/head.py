@@ -12,6 +12,8 @@ from xmodal_ros.nn.cec import CEC
 from xmodal_ros.nn.masking import hide, join, masked_mean
 from xmodal_ros.nn.peers import PEERS
 
+QUERIES = 4
+"""Of each embedding, where there are several."""
 Encoded = tuple[Tensor, Tensor]
 """Tokens (batch, [steps,] tokens, dim) and embedding (batch, [steps,] dim) of one stream."""
 
@@ -24,8 +26,8 @@ class Head(nn.Module):
         count, conditions = len(settings.streams), trunk.fusion == "cec"
         self.pooled, self.even = trunk.tokens == "pooled", trunk.share == "streams"
         self.cec = CEC(trunk.dim, trunk.attention_heads) if conditions else None
-        centred, joined = conditions and trunk.queries == "centred", trunk.readout == "joined"
-        self.centre = Centre(trunk.dim, count) if centred else None
+        several, joined = conditions and trunk.queries == "several", trunk.readout == "joined"
+        self.several = Several(trunk.dim) if several else None
         self.readout = Readout(trunk.dim, count) if conditions and joined else None
         self.peer = nn.Identity() if conditions else PEERS[trunk.fusion](trunk, count)
         self.dropout = nn.Dropout(trunk.dropout)
@@ -55,8 +57,9 @@ class Head(nn.Module):
     ) -> Tensor:
         # Unit length becomes unit variance, the scale of what LayerNorm and attention expect.
         queries = embeddings * embeddings.shape[2] ** 0.5
-        if self.centre is not None:
-            queries = self.centre(queries)
+        asked = present
+        if self.several is not None:
+            queries, asked = self.several(queries, present)
         keys, mask = join(tokens, present)  # (B, K, d)
         prior = None
         if self.pooled:
@@ -66,27 +69,31 @@ class Head(nn.Module):
         elif self.even:
             shares = [keys.new_full((t.shape[1],), -math.log(t.shape[1])) for t in tokens]
             prior = torch.cat(shares)
-        conditioned = cec(queries, keys, mask, prior)  # (B, S, d)
+        conditioned = cec(queries, keys, mask, prior)  # (B, S [* M], d)
         if self.readout is None:
-            return masked_mean(conditioned, present)
+            return masked_mean(conditioned, asked)
+        conditioned = conditioned.unflatten(1, (len(tokens), -1)).mean(2)
         return self.readout(conditioned, tokens, present)
 
 
-class Centre(nn.Module):
-    """Embeddings of each stream without what all of them share.
+class Several(nn.Module):
+    """Several queries of each embedding: itself with learned linear functions of it added.
 
-    Images of one modality have embeddings in a narrow cone of its own (the modality gap, arXiv
-    2203.02053), so that a query would say little more than which sensor it comes from.
+    Our reading of conditioning: what one embedding asks for need not be in one place, and the mean
+    of several attentions can hold on to more than one of them.
     """
 
-    def __init__(self, dim: int, streams: int) -> None:
+    def __init__(self, dim: int) -> None:
         super().__init__()
-        self.norms = nn.ModuleList(nn.BatchNorm1d(dim) for _ in range(streams))
+        self.offsets = nn.Linear(dim, QUERIES * dim)
 
-    def forward(self, queries: Tensor) -> Tensor:
-        """Shape: (batch, streams, dim) -> the same."""
-        parts = [norm(queries[:, i]) for i, norm in enumerate(self.norms)]
-        return torch.stack(parts, dim=1)
+    def forward(self, queries: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        """Shapes: (batch, streams, dim), (batch, streams) -> the same of streams * QUERIES."""
+        offsets = self.offsets(queries).unflatten(
+            2, (QUERIES, -1)
+        )  # (B, S, M * d) -> (B, S, M, d)
+        there = present[:, :, None].expand(-1, -1, QUERIES)
+        return (queries[:, :, None] + offsets).flatten(1, 2), there.flatten(1, 2)
 
 
 class Readout(nn.Module):

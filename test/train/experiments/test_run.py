@@ -14,7 +14,8 @@ from xmodal_ros.train.experiments.run import run_experiment
 
 NOISY = [f"{which} noisy, {n}" for which in ("camera", "touch", "both") for n in (10, 25, 50)]
 FUSIONS = [
-    "CEC, patch tokens", "CEC, pooled", "CEC off (mean of tokens)", "concatenation",
+    "CEC, patch tokens", "CEC, patch tokens, one query a stream", "CEC, pooled",
+    "CEC off (mean of tokens)", "concatenation",
     "self-attention, after VTFSA",
 ]  # fmt: skip
 BASELINES = [
@@ -24,7 +25,7 @@ BASELINES = [
 ROWS = {
     "conditioning": [*FUSIONS, "camera alone", "touch alone", *BASELINES],
     "design": [
-        "CEC, plain", "and queries centred", "and streams weigh alike",
+        "CEC, plain", "and several queries", "and streams weigh alike",
         "and joined with pooled tokens", "and positions",
         "concatenation, no positions", "concatenation, positions",
     ],

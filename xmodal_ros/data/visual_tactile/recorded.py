@@ -52,19 +52,19 @@ class Track:
     """Labels of one head over time."""
 
     def __init__(self, intervals: Iterable[Interval]) -> None:
-        self._intervals = sorted(intervals)
+        self.intervals = tuple(sorted(intervals))
 
     def __len__(self) -> int:
-        return len(self._intervals)
+        return len(self.intervals)
 
     def at(self, stamp_ns: int) -> str:
         """Label at a time, empty where there is none."""
-        holding = (i.label for i in self._intervals if i.start_ns <= stamp_ns < i.end_ns)
+        holding = (i.label for i in self.intervals if i.start_ns <= stamp_ns < i.end_ns)
         return next(holding, "")
 
     def overlaps(self) -> list[tuple[Interval, Interval]]:
         """Intervals that say different things about one time."""
-        pairs = combinations(self._intervals, 2)
+        pairs = combinations(self.intervals, 2)
         return [(a, b) for a, b in pairs if b.start_ns < a.end_ns and a.label != b.label]
 
 
@@ -108,7 +108,7 @@ def examples_of(
     with Recording(path) as recording:
         topics = find_topics(recording, chosen)
         times = _times(recording, topics, streams)
-        labels = {**_tracks(recording), **tracks}
+        labels = {**label_tracks(recording), **tracks}
         unread = recording.unread
     found = Contents([], unread=unread)
     for name in streams.keys() - topics.keys():
@@ -217,7 +217,7 @@ def _times(
     return {name: sorted(times) for name, times in found.items()}
 
 
-def _tracks(recording: Recording) -> dict[str, Track]:
+def label_tracks(recording: Recording) -> dict[str, Track]:
     """The recording's own labels by head; each holds from its log time to the next one's."""
     heads = {topic: match[1] for topic in recording.topics if (match := _LABELS.search(topic))}
     entries: dict[str, list[tuple[int, str]]] = {head: [] for head in heads.values()}

@@ -75,10 +75,10 @@ def read(root: Path, split: str = "", kind: str = KIND, history_s: float = 0.0) 
     problems: list[Problem] = []
     official = (root / SPLIT).is_file()
     split = split or (OFFICIAL if official else DISJOINT)
-    places, hashes = _places(root, split, problems)
+    places, hashes = find_places(root, split, problems)
     settings_file = root / SETTINGS
     settings = load_settings(settings_file if settings_file.is_file() else None)
-    tracks = _sidecar(root, [place.path for place in places], problems)
+    tracks = read_sidecar(root, [place.path for place in places], problems)
     examples: list[Example] = []
     notes: list[str] = []
     for place in places:
@@ -113,7 +113,7 @@ def _of(
     return made, [f"{name}: {text}" for text in found.notes]
 
 
-def _places(
+def find_places(
     root: Path, split: str, problems: list[Problem]
 ) -> tuple[list[Place], dict[Path, str]]:
     """Recordings with their groups and parts, and the hashes of their files."""
@@ -142,7 +142,7 @@ def _files(root: Path) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def _sidecar(
+def read_sidecar(
     root: Path, recordings: list[Path], problems: list[Problem]
 ) -> dict[Path, dict[str, Track]]:
     """Labels of the sidecar by recording and head."""

@@ -14,7 +14,8 @@ from xmodal_ros.train.experiments.experiment import (
 )
 from xmodal_ros.train.experiments.pretrained import encoder_title
 
-CEC = ("trunk.fusion=cec", "trunk.tokens=patch")
+ONE_QUERY = ("trunk.fusion=cec", "trunk.tokens=patch", "trunk.queries=unit")
+CEC = ("trunk.fusion=cec", "trunk.tokens=patch", "trunk.queries=several")
 PLAIN = (
     "trunk.queries=unit",
     "trunk.share=tokens",
@@ -33,6 +34,7 @@ def conditioning(given: Given) -> Experiment:
     encoder = given.encoder
     fusions = {
         "CEC, patch tokens": CEC,
+        "CEC, patch tokens, one query a stream": ONE_QUERY,
         "CEC, pooled": ("trunk.fusion=cec", "trunk.tokens=pooled"),
         "CEC off (mean of tokens)": ("trunk.fusion=mean",),
         "concatenation": ("trunk.fusion=concat",),
@@ -59,12 +61,12 @@ def design(given: Given) -> Experiment:
     """What CEC is made of, one thing after the other."""
     steps = {
         "CEC, plain": "",
-        "and queries centred": "trunk.queries=centred",
+        "and several queries": "trunk.queries=several",
         "and streams weigh alike": "trunk.share=streams",
         "and joined with pooled tokens": "trunk.readout=joined",
         "and positions": "trunk.positions=learned",
     }
-    done = [*CEC, *PLAIN]
+    done = [*ONE_QUERY, *PLAIN]
     variants = []
     for title, text in steps.items():
         done += [text] if text else []

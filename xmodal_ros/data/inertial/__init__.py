@@ -1,0 +1,51 @@
+"""Data sets of inertial sensors by one interface; `read_tracks` knows them by their layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+from xmodal_ros.core.errors import DataError
+from xmodal_ros.data.inertial import imu_activity, mmact, recordings
+from xmodal_ros.data.inertial.track import Channel, Inertial, Track, by_session
+
+__all__ = ["KINDS", "Channel", "Inertial", "Track", "by_session", "read_tracks"]
+
+KINDS: dict[str, ModuleType] = {m.KIND: m for m in (mmact, imu_activity, recordings)}
+"""Readers by kind: `recognise(root)`, `read(root, split)` and `SPLITS`. Recordings include data
+sets of the simulated cell."""
+
+
+def read_tracks(root: Path | str, kind: str = "", split: str = "") -> Inertial:
+    """Read a data set, whatever is wrong with it.
+
+    Args:
+        root: Its folder.
+        kind: One of `KINDS`; recognised if empty.
+        split: One of the kind's `SPLITS`; its default if empty.
+
+    Raises:
+        DataError: the folder is missing or of no known kind, or the split is not known.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise DataError("no such folder", where=str(root), do="Check the data set's path.")
+    known = ", ".join(KINDS)
+    if kind and kind not in KINDS:
+        raise DataError(f"unknown kind '{kind}'", where=str(root), expected=f"one of {known}")
+    found = kind or next((name for name, reader in KINDS.items() if reader.recognise(root)), "")
+    if not found:
+        raise DataError(
+            "is no data set of inertial sensors that is known by its layout",
+            where=str(root),
+            expected=f"the layout of one of {known}",
+        )
+    reader = KINDS[found]
+    if split and split not in reader.SPLITS:
+        raise DataError(
+            f"{found} has no split '{split}'",
+            where=str(root),
+            expected="one of " + ", ".join(reader.SPLITS),
+        )
+    data: Inertial = reader.read(root, split) if split else reader.read(root)
+    return data
