@@ -23,7 +23,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from xmodal_ros.data.visual_tactile.check import Report
 
-data_app = typer.Typer(no_args_is_help=True, help="Check visual-tactile data sets.")
+data_app = typer.Typer(no_args_is_help=True, help="Check data sets.")
 
 
 @data_app.callback()
@@ -45,24 +45,43 @@ def check(
     ] = False,
 ) -> None:
     """Name everything that is wrong with a data set, and count it; exit code 1 if anything is."""
-    from xmodal_ros.data.visual_tactile import read_dataset
-    from xmodal_ros.data.visual_tactile.check import check as check_dataset
-
-    data = read_dataset(root, kind, split)
     if as_json:
-        report = check_dataset(data)
+        report = _check(root, kind, split)
         typer.echo(json.dumps(report.to_mapping(), indent=1))
     else:
         console = Console()
         with _bar(console) as listener:
-            report = check_dataset(data, listener)
+            report = _check(root, kind, split, listener)
         _show(console, report)
     if not report.good:
         raise typer.Exit(1)
 
 
+def _check(
+    root: Path,
+    kind: str,
+    split: str,
+    listener: Callable[[int, int], None] = lambda done, total: None,
+) -> Report:
+    """Check what is in a folder: images, inertial sensors, or in recordings both."""
+    from xmodal_ros.data import inertial, visual_tactile
+    from xmodal_ros.data.inertial.check import check as check_tracks
+    from xmodal_ros.data.inertial.check import join
+    from xmodal_ros.data.visual_tactile.check import check as check_images
+
+    without_images = inertial.KINDS.keys() - visual_tactile.KINDS.keys()
+    if kind in without_images or (not kind and inertial.recognise(root) in without_images):
+        return check_tracks(inertial.read_tracks(root, kind, split))
+    data = visual_tactile.read_dataset(root, kind, split)
+    report = check_images(data, listener)
+    if data.kind in (visual_tactile.recordings.KIND, visual_tactile.simulated.KIND):
+        report = join(report, inertial.read_tracks(root, inertial.recordings.KIND, split))
+    return report
+
+
 def _show(console: Console, report: Report) -> None:
-    from xmodal_ros.data.visual_tactile.example import PROBLEMS
+    from xmodal_ros.data.inertial.problems import PROBLEMS as OF_TRACKS
+    from xmodal_ros.data.visual_tactile.example import PROBLEMS as OF_IMAGES
 
     for problem in report.problems:
         console.print(str(problem), soft_wrap=True, markup=False, highlight=False)
@@ -79,7 +98,7 @@ def _show(console: Console, report: Report) -> None:
             labels.add_row(head, part, f"{found.majority:.1%}", constant, classes)
     console.print(parts, labels)
     counts = Counter(problem.kind for problem in report.problems)
-    told = ", ".join(f"{counts[kind]} {kind}" for kind in PROBLEMS if counts[kind])
+    told = ", ".join(f"{counts[kind]} {kind}" for kind in OF_IMAGES + OF_TRACKS if counts[kind])
     verdict = f"problems: {told}" if told else "nothing is wrong with it"
     console.print(f"{report.root} ({report.kind}): {verdict}", soft_wrap=True, highlight=False)
 

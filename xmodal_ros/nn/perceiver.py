@@ -111,7 +111,7 @@ class PerceiverResampler(nn.Module):
             Shape: (batch, latents, dim). An example without any token gives what the latents make
             of themselves: finite, and the same for every such example.
         """
-        latents = self.latents.expand(tokens.shape[0], -1, -1)  # `len` would fix it in an export
+        latents = self.latents.expand(tokens.shape[0], -1, -1)  # len() would export as a number
         bias = None
         if mask is not None:
             tokens = hide(tokens, mask)

@@ -9,11 +9,16 @@ from xmodal_ros.core.errors import DataError
 from xmodal_ros.data.inertial import imu_activity, mmact, recordings
 from xmodal_ros.data.inertial.track import Channel, Inertial, Track, by_session
 
-__all__ = ["KINDS", "Channel", "Inertial", "Track", "by_session", "read_tracks"]
+__all__ = ["KINDS", "Channel", "Inertial", "Track", "by_session", "read_tracks", "recognise"]
 
 KINDS: dict[str, ModuleType] = {m.KIND: m for m in (mmact, imu_activity, recordings)}
 """Readers by kind: `recognise(root)`, `read(root, split)` and `SPLITS`. Recordings include data
 sets of the simulated cell."""
+
+
+def recognise(root: Path) -> str:
+    """Kind of the data set in a folder, empty if it is none that is known."""
+    return next((name for name, reader in KINDS.items() if reader.recognise(root)), "")
 
 
 def read_tracks(root: Path | str, kind: str = "", split: str = "") -> Inertial:
@@ -33,7 +38,7 @@ def read_tracks(root: Path | str, kind: str = "", split: str = "") -> Inertial:
     known = ", ".join(KINDS)
     if kind and kind not in KINDS:
         raise DataError(f"unknown kind '{kind}'", where=str(root), expected=f"one of {known}")
-    found = kind or next((name for name, reader in KINDS.items() if reader.recognise(root)), "")
+    found = kind or recognise(root)
     if not found:
         raise DataError(
             "is no data set of inertial sensors that is known by its layout",

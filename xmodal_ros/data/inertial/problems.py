@@ -17,6 +17,9 @@ from xmodal_ros.data.visual_tactile.example import Problem
 PROBLEMS = ("gap", "rate", "units", "stuck", "saturated", "stamps")
 """Kinds that `problems` finds."""
 GRAVITY = 9.81
+STEADY = 0.65
+"""10th percentile of acceleration's size by its median, from which gravity is in it: 0.7 to 0.9
+where people walk, 0.5 of noise around zero."""
 RATE_OFF = 0.2
 """Relative error of the declared rate that is a fault; watches of 100 Hz give 104."""
 SHARED = 0.05
@@ -29,7 +32,7 @@ FASTEST = 40.0
 35 (2000 deg/s)."""
 TOUCHES, IN_A_ROW = 3, 3
 """An axis is saturated if so many times so many samples in a row are exactly its extreme."""
-FAR = 4.0
+FAR = 2.0
 """Deviations from the median from which an extreme is no resting value of few digits."""
 CALM = 0.6
 """Correlation of turning gravity with the angular rate from which both can be compared."""
@@ -119,7 +122,7 @@ def _gravity(track: Track) -> Iterator[Problem]:
     size, low = float(np.median(sizes)), float(np.percentile(sizes, 10))
     if 0.5 * GRAVITY <= size <= 2 * GRAVITY:
         return
-    steady = low > 0.5 * size  # gravity is always there
+    steady = low > STEADY * size
     if steady and 0.5 <= size <= 2.0:
         guess = "which is gravity in g"
     elif steady and 500.0 <= size <= 2000.0:

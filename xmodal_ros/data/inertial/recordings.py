@@ -7,7 +7,8 @@ subject. Times are header stamps after the offset of the stream's settings.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -77,15 +78,19 @@ def _of(
     rate_hz: float,
     problems: list[Problem],
 ) -> list[Track]:
-    """Tracks of one recording."""
+    """Tracks of one recording; what is wrong with one IMU does not hinder the others."""
     tracks: list[Track] = []
-    try:
-        with Recording(place.path) as recording:
-            labels = {**label_tracks(recording), **sidecar}.get(HEAD)
-            for stream in settings.streams:
-                if stream.modality != Modality.IMU.value:
-                    continue
-                times_ns, values, where = _samples(recording, settings, stream, problems)
+    streams = [s for s in settings.streams if s.modality == Modality.IMU.value]
+    with _telling(place.path, problems), Recording(place.path) as recording:
+        labels = {**label_tracks(recording), **sidecar}.get(HEAD)
+        for stream in streams:
+            topic = ""
+            with _telling(place.path, problems, "missing"):
+                topic = _topic(recording, settings, stream)
+            if not topic:
+                continue
+            with _telling(place.path, problems):
+                times_ns, values, where = _samples(recording, topic, stream, problems)
                 track = Track(
                     session=place.path.relative_to(root).as_posix(),
                     subject=place.group,
@@ -99,12 +104,19 @@ def _of(
                     where=where,
                 )
                 tracks.append(replace(track, labels=_within(labels, track) if labels else ()))
-            if recording.unread:
-                problems.append(Problem("unreadable", str(place.path), recording.unread))
-    except DataError as error:
-        text = str(error).removeprefix(f"{place.path}: ")
-        problems.append(Problem("unreadable", str(place.path), text))
+        if recording.unread:
+            problems.append(Problem("unreadable", str(place.path), recording.unread))
     return tracks
+
+
+@contextmanager
+def _telling(path: Path, problems: list[Problem], kind: str = "unreadable") -> Iterator[None]:
+    """Make a problem of an error."""
+    try:
+        yield
+    except DataError as error:
+        text = str(error).removeprefix(f"{path}: ")
+        problems.append(Problem(kind, str(path), text))
 
 
 def _declared_hz(root: Path) -> float:
@@ -116,16 +128,24 @@ def _declared_hz(root: Path) -> float:
         return 0.0
 
 
-def _samples(
-    recording: Recording, settings: Settings, stream: StreamSettings, problems: list[Problem]
-) -> tuple[np.ndarray, np.ndarray, str]:
-    """Times, values and topic of a stream.
+def _topic(recording: Recording, settings: Settings, stream: StreamSettings) -> str:
+    """The topic of a stream.
 
     Raises:
-        DataError: it is not recorded, or none of its messages can be used.
+        DataError: it is not recorded.
     """
     alone = replace(settings, streams=(stream,), sync=replace(settings.sync, anchor=stream.name))
-    topic = find_topics(recording, alone)[stream.name]
+    return find_topics(recording, alone)[stream.name]
+
+
+def _samples(
+    recording: Recording, topic: str, stream: StreamSettings, problems: list[Problem]
+) -> tuple[np.ndarray, np.ndarray, str]:
+    """Times and values of a stream, and where they come from.
+
+    Raises:
+        DataError: none of its messages can be used.
+    """
     where = f"{recording.path}:{topic}"
     stamps, rows, refused = [], [], []
     for _, kind, _, message in recording.messages([topic]):

@@ -11,6 +11,9 @@ from xmodal_ros.core.errors import DataError
 from xmodal_ros.data.inertial.track import AXES
 from xmodal_ros.data.inertial.windows import SIX, Slot
 
+SMALLEST = 1e-6
+"""Deviation that is nothing but rounding, as a share of the mean."""
+
 
 class Statistics(TypedDict):
     """By channel, in the order of a window."""
@@ -37,7 +40,7 @@ def statistics(values: np.ndarray, present: np.ndarray, slots: Sequence[Slot] = 
         if not len(chosen):
             raise DataError("is in no window", where=str(slot), do="Leave the slot out.")
         mean, deviation = chosen.mean(0), chosen.std(0)
-        if not (np.isfinite(deviation) & (deviation > 0)).all():
+        if not (deviation > SMALLEST * np.maximum(np.abs(mean), 1.0)).all():
             raise DataError(
                 f"deviations by axis are {deviation.tolist()}",
                 where=str(slot),

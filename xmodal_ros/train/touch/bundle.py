@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,10 @@ def write_bundle(
         )
         for head, labels in run.labels.items()
     }
-    kept = ("data", "examples_sha256", "encoder_sha256", "settings", "steps", "best_step")
+    kept = ("data", "examples_sha256", "encoder_sha256", "steps", "best_step")
+    settings = asdict(run.settings)
+    # A folder's own name: where it was says more of the machine than of the weights.
+    settings["encoder"]["weights"] = Path(settings["encoder"]["weights"]).name
     return save_bundle(
         path,
         name=path.name,
@@ -69,7 +73,7 @@ def write_bundle(
         heads=heads,
         licence=licence,
         card=card or card_text(path.name, run, licence),
-        training={name: run.record[name] for name in kept},
+        training={**{name: run.record[name] for name in kept}, "settings": settings},
         metrics=metrics or run.record["validation"],
         statistics=statistics,
     )

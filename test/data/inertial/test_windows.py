@@ -1,0 +1,156 @@
+"""Windows: where they lie, what they are called, what is absent, and which are invalid."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from xmodal_ros.core.errors import SettingsError
+from xmodal_ros.data.inertial.resample import Resampling, resample
+from xmodal_ros.data.inertial.track import ORIENTATION, channels
+from xmodal_ros.data.inertial.windows import SIX, TWELVE, Windowing, cut, majority
+from xmodal_ros.data.visual_tactile.recorded import Interval
+
+S = 10**9
+
+
+@pytest.fixture
+def labelled(change, start_ns):
+    """Walking for 4.25 s, nothing for 1 s, then sitting."""
+    return change(
+        labels=(
+            Interval(start_ns, start_ns + 4_250_000_000, "walk"),
+            Interval(start_ns + 5_250_000_000, start_ns + 20 * S, "sit"),
+        )
+    )
+
+
+def test_windows_by_time(labelled, start_ns) -> None:
+    windows = cut([labelled])
+    assert len(windows) == 39  # (19.98 - 0.98) / 0.5, and the first one
+    assert [(w.start_ns - start_ns) % (S // 2) for w in windows] == [0] * 39
+    assert {w.end_ns - w.start_ns for w in windows} == {S}
+    whole = resample(labelled, windows[3].start_ns + np.arange(50) * 20_000_000, Resampling())
+    assert windows[3].values.shape == (50, 6)
+    np.testing.assert_allclose(windows[3].values, whole, atol=1e-5)
+    assert windows[3].values.dtype == np.float32
+    first = windows[0]
+    assert (first.session, first.subject, first.part) == ("session", "anna", "train")
+    assert first.present.tolist() == [True, True]
+
+
+def test_the_label_is_what_fills_most_of_it(labelled) -> None:
+    labels = [(w.label, round(w.share, 3)) for w in cut([labelled])]
+    assert labels[6:12] == [
+        ("walk", 1.0),  # 3.0 to 4.0 s
+        ("walk", 0.75),
+        ("", 0.25),  # 4.0 to 5.0 s
+        ("", 0.25),
+        ("sit", 0.75),
+        ("sit", 1.0),
+    ]
+    all_of_it = cut([labelled], windowing=Windowing(least_share=0.8))
+    assert [w.label for w in all_of_it[6:12]] == ["walk", "", "", "", "", "sit"]
+
+
+def test_the_majority_of_pieces() -> None:
+    pieces = [Interval(0, 30, "a"), Interval(30, 70, "b"), Interval(70, 95, "a")]
+    assert majority(pieces, 0, 100) == ("a", 0.55)
+    assert majority(pieces, 20, 70) == ("b", 0.8)
+    assert majority(pieces, 95, 99) == ("", 0.0)
+
+
+def test_a_window_that_touches_a_gap_is_invalid_and_says_so(change, track, start_ns) -> None:
+    seconds = (track.times_ns - start_ns) / 1e9
+    holed = change(np.flatnonzero((seconds <= 5.0) | (seconds >= 5.3)))
+    windows = cut([holed])
+    invalid = {(w.start_ns - start_ns) / 1e9: w.invalid for w in windows if w.invalid}
+    assert invalid == dict.fromkeys(
+        (4.5, 5.0), "made: gap of 0.30 s in watch acceleration and angular_rate, 5.00 s after its "
+        "start"
+    )  # fmt: skip
+    for window in windows:
+        assert np.isnan(window.values).any() == bool(window.invalid)
+    assert not any(w.invalid for w in cut([holed], resampling=Resampling(longest_gap_s=0.31)))
+
+
+@pytest.fixture
+def mmact(change):
+    """Watch and phone of one clip; the phone's gyroscope and orientation are of 50 Hz."""
+    half = slice(0, 2000, 2)
+    angles = np.tile((90.0, 0.0, -10.0), (1000, 1))
+    watch = change()
+    force = replace(watch, values=watch.values[:, :3], channels=watch.channels[:3])
+    phone = replace(force, device="phone", values=-force.values)
+    turn = change(half, device="phone")
+    gyro = replace(turn, values=turn.values[:, 3:], channels=turn.channels[3:])
+    orientation = replace(gyro, values=angles, channels=channels(ORIENTATION))
+    return {"watch": force, "phone": phone, "gyro": gyro, "orientation": orientation}
+
+
+def test_twelve_channels_of_two_devices(mmact) -> None:
+    windows = cut(mmact.values(), TWELVE, Windowing(length_s=5.12, stride_s=5.12))
+    assert [w.values.shape for w in windows] == [(256, 12)] * 3
+    values = windows[1].values
+    np.testing.assert_allclose(values[:, :3], -values[:, 3:6], atol=1e-6)
+    np.testing.assert_array_equal(values[0, 6:9], mmact["gyro"].values[256].astype(np.float32))
+    np.testing.assert_array_equal(values[:, 9:], np.tile((90.0, 0.0, -10.0), (256, 1)))
+    assert all(w.present.all() for w in windows)
+
+
+def test_absent_sensors_are_masked(mmact) -> None:
+    del mmact["gyro"]
+    (window, *_) = cut(mmact.values(), TWELVE)
+    assert window.present.tolist() == [True, True, False, True]
+    assert not window.values[:, 6:9].any()
+    assert window.invalid == ""
+
+
+def test_a_sensor_of_less_than_a_window_is_absent(mmact) -> None:
+    gyro = mmact["gyro"]
+    mmact["gyro"] = replace(gyro, times_ns=gyro.times_ns[:40], values=gyro.values[:40])
+    windows = cut(mmact.values(), TWELVE)
+    assert len(windows) == 39
+    assert not any(w.present[2] for w in windows)
+
+
+def test_windows_lie_where_all_sensors_have_samples(mmact, start_ns) -> None:
+    gyro = mmact["gyro"]
+    mmact["gyro"] = replace(gyro, times_ns=gyro.times_ns + 2 * S)
+    windows = cut(mmact.values(), TWELVE)
+    assert windows[0].start_ns == start_ns + 2 * S
+    assert windows[-1].end_ns <= start_ns + 20 * S
+    assert all(np.isfinite(w.values).all() for w in windows)
+
+
+def test_a_gap_of_any_sensor_invalidates(mmact, start_ns) -> None:
+    gyro = mmact["gyro"]
+    seconds = (gyro.times_ns - start_ns) / 1e9
+    kept = (seconds <= 5.0) | (seconds >= 6.0)
+    mmact["gyro"] = replace(gyro, times_ns=gyro.times_ns[kept], values=gyro.values[kept])
+    told = [w.invalid for w in cut(mmact.values(), TWELVE) if w.invalid]
+    assert len(told) == 3
+    assert set(told) == {"made: gap of 1.00 s in phone angular_rate, 5.00 s after its start"}
+
+
+def test_of_any_device_each_one_makes_its_own_windows(mmact) -> None:
+    windows = cut(mmact.values(), SIX)
+    assert len(windows) == 78
+    assert [w.present.tolist() for w in windows[::39]] == [[True, False], [True, True]]
+
+
+def test_sessions_are_not_mixed(track) -> None:
+    later = replace(track, session="another", times_ns=track.times_ns + 5 * S)
+    windows = cut([track, later])
+    assert [w.session for w in windows] == ["session"] * 39 + ["another"] * 39
+
+
+def test_a_track_without_a_whole_window_gives_none(change) -> None:
+    assert cut([change(slice(0, 90))]) == []
+
+
+def test_a_length_that_the_grid_cannot_have() -> None:
+    with pytest.raises(SettingsError, match=r"windowing\.stride_s: got 0\.25 s; expected a whole"):
+        cut([], windowing=Windowing(stride_s=0.25))
