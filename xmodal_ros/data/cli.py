@@ -113,10 +113,12 @@ def _bar(console: Console) -> Iterator[Callable[[int, int], None]]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console) as bar:
-        task = bar.add_task("images", total=None, state="looking at images")
+        task = bar.add_task("images", total=None, state="looking at images", visible=False)
 
         def listen(done: int, total: int) -> None:
             rate = done / (bar.tasks[task].elapsed or 1.0)
-            bar.update(task, completed=done, total=total, state=f"{rate:.0f} images/s")
+            bar.update(
+                task, completed=done, total=total, state=f"{rate:.0f} images/s", visible=True
+            )
 
         yield listen

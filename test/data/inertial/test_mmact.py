@@ -90,6 +90,7 @@ def test_what_cannot_be_read_is_named_and_nothing_takes_its_place(root) -> None:
     (place / "fall.csv").write_text("20181022_11:08:23.1,1,nan,3\n")
     (place / "dancing.csv").write_text("20181022_11:08:23.1,1,2,3\n")
     (place.parent / "walking.csv").write_text("20181022_11:08:23.1,1,2,3\n")
+    (place / "throwing.csv").write_bytes(b"\xff\x00")
     data = read_tracks(root)
     assert len(data.tracks) == 4
     form = "expected time as 20181022_11:08:23.250, x, y, z"
@@ -98,6 +99,7 @@ def test_what_cannot_be_read_is_named_and_nothing_takes_its_place(root) -> None:
         "unreadable: /running.csv: is empty",
         f"unreadable: /jumping.csv: line 3 is '20181022_11:08:23.2,1,2'; {form}",
         f"unreadable: /kicking.csv: line 1 is '11:08:23,1,2,3'; {form}",
+        f"unreadable: /throwing.csv: line 1 is '\ufffd?'; {form}",
         "unreadable: /fall.csv: values (1, 3), or not all of them are numbers; "
         "expected x, y and z in each row",
         f"label: /dancing.csv: 'dancing' {names}",

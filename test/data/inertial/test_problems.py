@@ -150,6 +150,15 @@ def test_stamps_that_go_back(change, track) -> None:
     ]
 
 
+def test_a_stamp_of_zero(change, track) -> None:
+    times_ns = track.times_ns.copy()
+    times_ns[0] = 0
+    assert [kind for kind, _ in told(change(times_ns=times_ns))] == ["gap"]
+    times_ns[:] = track.times_ns
+    times_ns[1000] = 0
+    assert [kind for kind, _ in told(change(times_ns=times_ns))] == ["stamps"]
+
+
 def test_stamps_that_repeat(change, track) -> None:
     times_ns = track.times_ns.copy()
     times_ns[10::10] = times_ns[9:-1:10]
@@ -170,5 +179,7 @@ def test_stamps_that_jitter(change, track) -> None:
 def test_arrays_that_do_not_fit_are_refused(change, track) -> None:
     with pytest.raises(DataError, match=r"made: 2000 stamps and values \(10, 6\); expected at le"):
         change(values=track.values[:10])
+    with pytest.raises(DataError, match="made: a value is NaN or infinite; expected numbers"):
+        change(values=np.where(track.values > 8.0, np.nan, track.values))
     with pytest.raises(DataError, match="made: 0 stamps"):
         change(slice(0, 0))

@@ -112,6 +112,7 @@ def test_a_data_set_of_the_simulated_cell(tmp_path, record) -> None:
         ("episode_000001", "test", 100.0),
     ]
     assert len(data.part("test")) == 1
+    assert read_tracks(tmp_path, "simulated_cell").kind == "simulated_cell"
 
 
 def test_folders_that_are_no_data_set(tmp_path) -> None:

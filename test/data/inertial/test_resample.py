@@ -105,10 +105,30 @@ def test_stamps_that_repeat_or_go_back_are_not_used(change, track, start_ns) -> 
     times_ns[500], times_ns[700] = times_ns[499], times_ns[690]
     values = track.values.copy()
     values[[500, 700]] = 1e6
-    np.testing.assert_array_equal(np.flatnonzero(~increasing(times_ns)), [500, 700])
+    np.testing.assert_array_equal(np.setdiff1d(range(2000), increasing(times_ns)), [500, 700])
     times = grid(start_ns, track.times_ns[-1], 50.0)
     found = resample(change(times_ns=times_ns, values=values), times, HZ50)
     assert np.abs(found).max() < 20.0
+
+
+@pytest.mark.parametrize(
+    ("stamps", "kept"),
+    [
+        ([1, 2, 9, 3, 4], [0, 1, 3, 4]),  # one far ahead costs itself alone
+        ([1, 2, 3, 0, 4], [0, 1, 2, 4]),
+        ([5, 6, 7, 8, 1, 2, 3], [0, 1, 2, 3]),  # a clock that was set back: the longer part
+        ([5, 6, 1, 2, 3, 4], [2, 3, 4, 5]),
+        ([1, 3, 2, 2, 4], [0, 2, 4]),
+        ([7, 7, 7], [0]),
+        ([7], [0]),
+    ],
+)
+def test_the_most_samples_whose_stamps_increase(stamps, kept) -> None:
+    found = increasing(np.array(stamps))
+    assert len(found) == len(kept)
+    assert (np.diff(np.array(stamps)[found]) > 0).all()
+    if stamps != [1, 3, 2, 2, 4]:  # where there is more than one answer
+        assert found.tolist() == kept
 
 
 def test_a_single_sample_between_gaps(change, start_ns) -> None:

@@ -147,6 +147,24 @@ def test_sessions_are_not_mixed(track) -> None:
     assert [w.session for w in windows] == ["session"] * 39 + ["another"] * 39
 
 
+@pytest.mark.parametrize("wrong_ns", [0, 4_000_000_000 * S])
+def test_one_stamp_that_is_far_off_costs_its_sample_alone(change, track, wrong_ns) -> None:
+    for place in (0, 1000, 1999):
+        times_ns = track.times_ns.copy()
+        times_ns[place] = wrong_ns
+        windows = cut([change(times_ns=times_ns)])
+        assert len(windows) >= 38
+        assert not any(w.invalid for w in windows)
+
+
+def test_windows_begin_anew_after_a_pause(change, track, start_ns) -> None:
+    later = track.times_ns + np.where(np.arange(2000) < 1000, 0, 3600 * S)
+    windows = cut([change(times_ns=later)])
+    assert len(windows) == 2 * 19
+    assert windows[19].start_ns == start_ns + 3610 * S
+    assert not any(w.invalid for w in windows)
+
+
 def test_a_track_without_a_whole_window_gives_none(change) -> None:
     assert cut([change(slice(0, 90))]) == []
 

@@ -8,12 +8,15 @@ from types import ModuleType
 from xmodal_ros.core.errors import DataError
 from xmodal_ros.data.inertial import imu_activity, mmact, recordings
 from xmodal_ros.data.inertial.track import Channel, Inertial, Track, by_session
+from xmodal_ros.data.visual_tactile import simulated
 
 __all__ = ["KINDS", "Channel", "Inertial", "Track", "by_session", "read_tracks", "recognise"]
 
-KINDS: dict[str, ModuleType] = {m.KIND: m for m in (mmact, imu_activity, recordings)}
-"""Readers by kind: `recognise(root)`, `read(root, split)` and `SPLITS`. Recordings include data
-sets of the simulated cell."""
+KINDS: dict[str, ModuleType] = {
+    **{module.KIND: module for module in (mmact, imu_activity, recordings)},
+    simulated.KIND: recordings,
+}
+"""Readers by kind: `recognise(root)`, `read(root, split)` and `SPLITS`."""
 
 
 def recognise(root: Path) -> str:

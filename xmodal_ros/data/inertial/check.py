@@ -47,15 +47,12 @@ def check(data: Inertial) -> Report:
 def join(images: Report, data: Inertial) -> Report:
     """The report of recordings' images, with what is found of their IMUs.
 
-    Of recordings without any image that can be used, the report is that of the IMUs; of those
-    without an IMU, that of the images.
+    Of recordings without any image that can be used, the report is that of the IMUs.
     """
-    if not data.tracks:
-        return images
     tracks = check(data)
-    if not images.examples:
+    if data.tracks and not images.examples:
         return tracks
-    # Not each recording that has images must have an IMU.
+    # Recordings that have images need not have an IMU.
     more = [problem for problem in tracks.problems if problem.kind != "missing"]
     return replace(
         images,
@@ -72,9 +69,8 @@ def _leaks(data: Inertial, examples: list[Example]) -> Iterator[Problem]:
 
 def _classes(data: Inertial, heads: dict[str, HeadCount]) -> Iterator[Problem]:
     """Classes that are in another part but not in train."""
-    known = heads[TRAIN].counts if TRAIN in heads else {}
-    for part, found in heads.items():
-        for label in sorted(found.counts.keys() - known.keys()):
+    for part, found in heads.items() if TRAIN in heads else ():
+        for label in sorted(found.counts.keys() - heads[TRAIN].counts.keys()):
             text = f"activity '{label}' is {found.counts[label]} s in {part}, never in train"
             yield Problem("class", f"{data.root}, split '{data.split}'", text)
 

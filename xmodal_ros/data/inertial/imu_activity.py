@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from zipfile import BadZipFile
+from zlib import error as ZlibError
 
 import numpy as np
 
@@ -52,7 +53,7 @@ def _runs(data: ImuActivity, path: Path, device: str, problems: list[Problem]) -
         return data.runs(path.stem, device)
     except DataError as error:
         problems.append(Problem("missing", str(path), error.what))
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, ZlibError) as error:
         problems.append(Problem("unreadable", str(path), f"{error!r}"))
     return []
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,9 +53,34 @@ def grid(first_ns: int, last_ns: int, rate_hz: float) -> np.ndarray:
 
 
 def increasing(times_ns: np.ndarray) -> np.ndarray:
-    """Which samples are later than all before them `(N,) bool`; others are not used."""
-    latest = np.maximum.accumulate(times_ns)
-    return np.r_[True, times_ns[1:] > latest[:-1]]
+    """Places of the most samples whose stamps increase, `(K,) int64`; others are not used.
+
+    Of samples that share a stamp the first one is taken. A single stamp that is far off, to either
+    side, costs its own sample alone.
+    """
+    kept = np.flatnonzero(np.diff(times_ns, prepend=times_ns[0] - 1) != 0)
+    if (np.diff(times_ns[kept]) > 0).all():
+        return kept
+    # Longest increasing subsequence: of each length, the earliest stamp that ends one.
+    ends: list[int] = []
+    places: list[int] = []
+    before = {}
+    for place, time_ns in zip(kept.tolist(), times_ns[kept].tolist(), strict=True):
+        length = bisect_left(ends, time_ns)
+        if length < len(ends) and ends[length] == time_ns:
+            continue
+        before[place] = places[length - 1] if length else -1
+        ends[length : length + 1], places[length : length + 1] = [time_ns], [place]
+    chain = [places[-1]]
+    while before[chain[-1]] >= 0:
+        chain.append(before[chain[-1]])
+    return np.array(chain[::-1])
+
+
+def pieces(times_ns: np.ndarray, longest_s: float) -> list[np.ndarray]:
+    """Places of the samples that are used, piece by piece between gaps."""
+    kept = increasing(times_ns)
+    return np.split(kept, np.flatnonzero(np.diff(times_ns[kept]) > longest_s * 1e9) + 1)
 
 
 def gaps(times_ns: np.ndarray, longest_s: float) -> np.ndarray:
@@ -63,9 +90,9 @@ def gaps(times_ns: np.ndarray, longest_s: float) -> np.ndarray:
         times_ns: `(N,)`, in any order.
         longest_s: What is still no gap.
     """
-    times = times_ns[increasing(times_ns)]
-    before = np.flatnonzero(np.diff(times) > longest_s * 1e9)
-    return np.stack([times[before], times[before + 1]], axis=1)
+    found = pieces(times_ns, longest_s)
+    spans = [(times_ns[a[-1]], times_ns[b[0]]) for a, b in itertools.pairwise(found)]
+    return np.array(spans, np.int64).reshape(-1, 2)
 
 
 def resample(track: Track, times_ns: np.ndarray, settings: Resampling) -> np.ndarray:
@@ -83,11 +110,9 @@ def resample(track: Track, times_ns: np.ndarray, settings: Resampling) -> np.nda
     Returns:
         `(T, C) float64`, NaN before and after the track, and within its gaps.
     """
-    kept = increasing(track.times_ns)
-    times, values = track.times_ns[kept], track.values[kept]
+    times, values = track.times_ns, track.values
     found = np.full((len(times_ns), values.shape[1]), np.nan)
-    breaks = np.flatnonzero(np.diff(times) > settings.longest_gap_s * 1e9) + 1
-    for piece in np.split(np.arange(len(times)), breaks):
+    for piece in pieces(times, settings.longest_gap_s):
         start_ns, end_ns = times[piece[0]], times[piece[-1]]
         inside = (times_ns >= start_ns) & (times_ns <= end_ns)
         if inside.any():

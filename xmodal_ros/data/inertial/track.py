@@ -47,7 +47,7 @@ class Track:
     """The samples of one sensor in one session, as they were recorded.
 
     Raises:
-        DataError: the arrays do not fit one another, or there is no sample.
+        DataError: the arrays do not fit one another, there is no sample, or a value is not finite.
     """
 
     session: str
@@ -78,6 +78,9 @@ class Track:
                 where=self.where,
                 expected=f"at least one stamp and values (stamps, {len(self.channels)})",
             )
+
+        if not np.isfinite(self.values).all():
+            raise DataError("a value is NaN or infinite", where=self.where, expected="numbers")
 
     def vector(self, quantity: str) -> np.ndarray | None:
         """Values of one quantity `(N, 3)`, None if the sensor does not measure it."""

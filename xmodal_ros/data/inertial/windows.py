@@ -10,7 +10,7 @@ import numpy as np
 
 from xmodal_ros.core.declare import setting, validate
 from xmodal_ros.core.errors import SettingsError
-from xmodal_ros.data.inertial.resample import Resampling, gaps, grid, resample
+from xmodal_ros.data.inertial.resample import Resampling, gaps, grid, increasing, resample
 from xmodal_ros.data.inertial.track import (
     ACCELERATION,
     ANGULAR_RATE,
@@ -19,6 +19,10 @@ from xmodal_ros.data.inertial.track import (
     by_session,
 )
 from xmodal_ros.data.visual_tactile.recorded import Interval
+
+PAUSE_S = 60.0
+"""Time without a sample after which windows begin anew: no window lies in a night, or in the time
+from a stamp of 0 to the first real one."""
 
 
 class Slot(NamedTuple):
@@ -109,7 +113,7 @@ def cut(
         for members in _by_device(together, slots):
             chosen = [_find(members, slot, windowing.length_s) for slot in slots]
             if any(chosen):
-                found += _session(chosen, slots, (length, stride), windowing, resampling)
+                found += _session(chosen, slots, length, stride, windowing, resampling)
     return found
 
 
@@ -142,44 +146,73 @@ def _find(tracks: Sequence[Track], slot: Slot, length_s: float) -> Track | None:
 def _session(
     chosen: Sequence[Track | None],
     slots: Sequence[Slot],
-    steps: tuple[int, int],
+    length: int,
+    stride: int,
     windowing: Windowing,
     resampling: Resampling,
 ) -> list[Window]:
-    """Windows of the tracks that were chosen for the slots, of which at least one is there."""
-    length, stride = steps
+    """Windows of the tracks that were chosen for the slots, of which at least one is there.
+
+    Length and stride are in periods of the grid.
+    """
     present = np.array([track is not None for track in chosen])
     tracks = list(dict.fromkeys(track for track in chosen if track is not None))
-    first_ns = max(int(track.times_ns.min()) for track in tracks)
-    last_ns = min(int(track.times_ns.max()) for track in tracks)
-    times_ns = grid(first_ns, last_ns, resampling.rate_hz)
+    holes = [(track, gaps(track.times_ns, resampling.longest_gap_s)) for track in tracks]
+    labels = next((track.labels for track in tracks if track.labels), ())
+    made = []
+    for first_ns, last_ns in _stretches(tracks):
+        times_ns = grid(first_ns, last_ns, resampling.rate_hz)
+        values = _values(chosen, slots, times_ns, resampling)
+        for begin in range(0, len(times_ns) - length + 1, stride):
+            start_ns = int(times_ns[begin])
+            end_ns = start_ns + round(length * 1e9 / resampling.rate_hz)
+            label, share = majority(labels, start_ns, end_ns)
+            window = Window(
+                session=tracks[0].session,
+                subject=tracks[0].subject,
+                part=tracks[0].part,
+                start_ns=start_ns,
+                end_ns=end_ns,
+                values=values[begin : begin + length],
+                present=present,
+                label=label if share >= windowing.least_share else "",
+                share=share,
+                invalid=_gap_in(holes, start_ns, int(times_ns[begin + length - 1])),
+            )
+            made.append(window)
+    return made
+
+
+def _stretches(tracks: Sequence[Track]) -> list[tuple[int, int]]:
+    """First and last time of each stretch in which all tracks have samples, between pauses."""
+    used = [track.times_ns[increasing(track.times_ns)] for track in tracks]
+    spans = [(max(int(times[0]) for times in used), min(int(times[-1]) for times in used))]
+    for times in used:
+        for begin, end in gaps(times, PAUSE_S).tolist():
+            spans = [
+                span
+                for first, last in spans
+                for span in ((first, min(last, begin)), (max(first, end), last))
+                if span[0] < span[1]
+            ]
+    return spans
+
+
+def _values(
+    chosen: Sequence[Track | None],
+    slots: Sequence[Slot],
+    times_ns: np.ndarray,
+    resampling: Resampling,
+) -> np.ndarray:
+    """Values of all slots at the times of a grid `(T, 3 * slots) float32`, 0 where absent."""
+    tracks = dict.fromkeys(track for track in chosen if track is not None)
     columns = {track: resample(track, times_ns, resampling) for track in tracks}
     values = np.zeros((len(times_ns), 3 * len(slots)), np.float32)
     for k, (slot, track) in enumerate(zip(slots, chosen, strict=True)):
         if track is not None:
             of_slot = [c.quantity == slot.quantity for c in track.channels]
             values[:, 3 * k : 3 * k + 3] = columns[track][:, of_slot]
-    holes = [(track, gaps(track.times_ns, resampling.longest_gap_s)) for track in tracks]
-    labels = next((track.labels for track in tracks if track.labels), ())
-    made = []
-    for begin in range(0, len(times_ns) - length + 1, stride):
-        start_ns = int(times_ns[begin])
-        end_ns = start_ns + round(length * 1e9 / resampling.rate_hz)
-        label, share = majority(labels, start_ns, end_ns)
-        window = Window(
-            session=tracks[0].session,
-            subject=tracks[0].subject,
-            part=tracks[0].part,
-            start_ns=start_ns,
-            end_ns=end_ns,
-            values=values[begin : begin + length],
-            present=present,
-            label=label if share >= windowing.least_share else "",
-            share=share,
-            invalid=_gap_in(holes, start_ns, int(times_ns[begin + length - 1])),
-        )
-        made.append(window)
-    return made
+    return values
 
 
 def majority(labels: Sequence[Interval], start_ns: int, end_ns: int) -> tuple[str, float]:
