@@ -10,7 +10,8 @@ from xmodal_ros.core.declare import describe
 from xmodal_ros.core.settings import SyncSettings
 
 DOCUMENTS = (
-    "api", "messages", "architecture", "simulation", "datasets", "pretraining", "experiments",
+    "api", "messages", "architecture", "simulation", "datasets", "inertial", "pretraining",
+    "training", "experiments",
 )  # fmt: skip
 PAGES = ["README.md", *(f"docs/{name}.md" for name in DOCUMENTS)]
 
