@@ -125,6 +125,7 @@ def measure(
         }
         found[name] = scores | {"energy_ratio": _ratios(scores["on"], scores["off"])}
     results.write_text(json.dumps(_rounded(found), indent=1) + "\n", encoding="utf-8")
+    results.with_suffix(".md").write_text(page(found), encoding="utf-8")
     networks = on.network, off.network
     rows = [
         *_rows(networks, parts, SHOWN_EXAMPLES),
@@ -134,6 +135,46 @@ def measure(
     sheet = np.vstack([_heading(), *rows])
     cv2.imwrite(str(picture), sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
     return found
+
+
+def page(found: Mapping[str, Any]) -> str:
+    """Markdown: pointing game and energy of each kind of touch, head and measure."""
+    titles = {
+        "cell": "cell, all contacts",
+        "cell_small": f"cell, contacts of at most {found['small']:.0%} of the gel",
+        "gelsight": "real GelSight, a ball",
+        "gelsight_mini": "real GelSight Mini, a ball",
+    }
+    columns = {
+        "attention, CEC": ("on", "attention"),
+        "Grad-CAM, CEC": ("on", "grad_cam"),
+        "Grad-CAM, without": ("off", "grad_cam"),
+    }
+    head = [f"{c}: {m}" for m in ("pointing", "energy") for c in ("chance", *columns)]
+    lines = [f"| touch | head | maps | {' | '.join(head)} |", "|---" * (3 + len(head)) + "|"]
+    for kind, title in titles.items():
+        for name, measures in found[kind]["on"].items():
+            cells = []
+            for score in ("pointing", "energy"):
+                cells.append(f"{measures['attention'][f'{score}_chance']:.2f}")
+                for run, measure_of in columns.values():
+                    cells.append(f"{found[kind][run][name][measure_of][score]:.2f}")
+            maps = measures["attention"]["maps"]
+            lines.append(f"| {title} | {name} | {maps} | {' | '.join(cells)} |")
+    fusion = found["fusion"]
+    return "\n".join(
+        [
+            "# Contact focus",
+            "",
+            f"With CEC: `{fusion['on']}`, without: `{fusion['off']}`. What is measured: "
+            "[experiments](../experiments.md#contact-focus).",
+            "",
+            "![Gel, contact, attention and Grad-CAM](../pictures/focus.jpg)",
+            "",
+            *lines,
+            "",
+        ]
+    )
 
 
 def _simulated(examples: TouchExamples, data: Sequence[VisualTactile], count: int) -> np.ndarray:

@@ -134,6 +134,10 @@ def card(made: dict[str, Any], results: Path) -> str:
         if path.exists():
             found = json.loads(path.read_text(encoding="utf-8"))
             blocks += [f"### {found['question']}", scores_table(found, found["parts"][-1])]
+    focus = results / "focus.md"
+    if focus.exists():
+        lines = [x for x in focus.read_text(encoding="utf-8").splitlines() if x.startswith("|")]
+        blocks += ["### Does it look where a gel is touched?", "\n".join(lines)]
     return text.replace("<experiments>", "\n\n".join(blocks))
 
 
