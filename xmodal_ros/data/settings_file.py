@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,26 @@ def assignment(text: str) -> tuple[str, Any]:
     if not equals:
         raise SettingsError(f"got '{text}'", where="--set", expected="group.name=value")
     return name, _value(value)
+
+
+def grouped(overrides: Sequence[str], groups: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Values by group and name of `group.name=value` texts.
+
+    Raises:
+        SettingsError: one is none, or of another group.
+    """
+    known, values = list(groups), dict[str, dict[str, Any]]()
+    for override in overrides:
+        name, value = assignment(override)
+        group, _, last = name.partition(".")
+        if group not in known or not last:
+            raise SettingsError(
+                f"got '{override}'",
+                where="--set",
+                expected="group.name=value with one of the groups " + ", ".join(known),
+            )
+        values.setdefault(group, {})[last] = value
+    return values
 
 
 def node_parameters(path: Path) -> dict[str, Any]:

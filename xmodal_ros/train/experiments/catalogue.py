@@ -12,7 +12,7 @@ from xmodal_ros.train.experiments.experiment import (
     Given,
     Variant,
 )
-from xmodal_ros.train.experiments.pretrained import encoder_title
+from xmodal_ros.train.touch.pretrained import encoder_title
 
 ONE_QUERY = ("trunk.fusion=cec", "trunk.tokens=patch", "trunk.queries=unit")
 CEC = ("trunk.fusion=cec", "trunk.tokens=patch", "trunk.queries=several")

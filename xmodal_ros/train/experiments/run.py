@@ -20,11 +20,11 @@ from xmodal_ros.train.experiments.catalogue import EXPERIMENTS, check_name
 from xmodal_ros.train.experiments.cost import machine, measure_times, parameters
 from xmodal_ros.train.experiments.experiment import Experiment, Given, Variant
 from xmodal_ros.train.experiments.picture import draw
-from xmodal_ros.train.experiments.pretrained import encoder_overrides, encoder_title
 from xmodal_ros.train.experiments.simple import score_simple
 from xmodal_ros.train.experiments.table import page
 from xmodal_ros.train.pretrain.files import save_text
 from xmodal_ros.train.touch.examples import TouchExamples, fingerprint, plan
+from xmodal_ros.train.touch.pretrained import encoder_overrides, encoder_title
 from xmodal_ros.train.touch.run import STARTS, TouchRun, build, prepare, train_touch
 from xmodal_ros.train.touch.settings import TouchSettings, read_overrides
 

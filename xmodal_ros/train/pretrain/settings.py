@@ -8,7 +8,7 @@ from typing import Any
 
 from xmodal_ros.core.declare import from_mapping, setting, validate
 from xmodal_ros.core.errors import SettingsError
-from xmodal_ros.data.settings_file import assignment
+from xmodal_ros.data.settings_file import grouped
 from xmodal_ros.nn.losses.pairs import Weights
 from xmodal_ros.nn.normalize import NORMALIZATIONS
 from xmodal_ros.train.pretrain.lights import symmetries
@@ -174,16 +174,6 @@ def read_overrides(overrides: Sequence[str]) -> PretrainSettings:
     Raises:
         SettingsError: a group or setting is unknown, or a value is out of range.
     """
-    values: dict[str, dict[str, Any]] = {}
-    for override in overrides:
-        name, value = assignment(override)
-        group, _, last = name.partition(".")
-        if group not in GROUPS or not last:
-            raise SettingsError(
-                f"got '{override}'",
-                where="--set",
-                expected="group.name=value with one of the groups " + ", ".join(GROUPS),
-            )
-        values.setdefault(group, {})[last] = value
+    values = grouped(overrides, GROUPS)
     made = {name: from_mapping(GROUPS[name], given, name) for name, given in values.items()}
     return PretrainSettings(**made)

@@ -26,11 +26,7 @@ def encoder_overrides(encoder: str) -> list[str]:
         return []
     was = _record(encoder)
     made = [f"encoder.weights={encoder}", f"trunk.dim={was['dim']}"]
-    made += [f"encoder.{name}={was[name]}" for name in KEPT]
-    if not _convolutional(was["backbone"]):  # it has positions for one size
-        for side in ("height", "width"):
-            made += [f"encoder.{side}={was[side]}", f"encoder.gel_{side}={was[side]}"]
-    return made
+    return made + [f"encoder.{name}={was[name]}" for name in KEPT]
 
 
 def encoder_title(encoder: str) -> str:
@@ -54,9 +50,3 @@ def _record(encoder: str) -> dict[str, Any]:
             expected="what `xmodal pretrain` left beside its encoder",
         ) from error
     return found
-
-
-def _convolutional(backbone: str) -> bool:
-    import timm
-
-    return not hasattr(timm.create_model(backbone, num_classes=0), "patch_embed")

@@ -9,7 +9,7 @@ from typing import Any
 
 from xmodal_ros.core.declare import from_mapping, setting, validate
 from xmodal_ros.core.errors import SettingsError
-from xmodal_ros.data.settings_file import assignment
+from xmodal_ros.data.settings_file import grouped
 from xmodal_ros.data.visual_tactile.example import CAMERA
 from xmodal_ros.nn.architecture import Trunk
 from xmodal_ros.nn.normalize import NORMALIZATIONS
@@ -190,19 +190,10 @@ def read_overrides(overrides: Sequence[str], base: TouchSettings | None = None) 
         SettingsError: a group or setting is unknown, or a value is out of range.
     """
     base = base or TouchSettings()
-    values: dict[str, dict[str, Any]] = {}
-    for override in overrides:
-        name, value = assignment(override)
-        group, _, last = name.partition(".")
-        if group not in GROUPS or not last:
-            raise SettingsError(
-                f"got '{override}'",
-                where="--set",
-                expected="group.name=value with one of the groups " + ", ".join(GROUPS),
-            )
-        if name in ("heads.names", "heads.streams"):
-            value = tuple(part for part in str(value).split(",") if part)
-        values.setdefault(group, {})[last] = value
+    values = grouped(overrides, GROUPS)
+    heads = values.get("heads", {})
+    for name in heads.keys() & {"names", "streams"}:
+        heads[name] = tuple(part for part in str(heads[name]).split(",") if part)
     made = {
         name: from_mapping(
             GROUPS[name], {**dataclasses.asdict(getattr(base, name)), **given}, name

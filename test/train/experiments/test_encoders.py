@@ -8,10 +8,10 @@ import pytest
 
 from xmodal_ros.core.errors import DataError, SettingsError
 from xmodal_ros.data.visual_tactile.pairs import Pairs
-from xmodal_ros.train.experiments.pretrained import encoder_overrides, encoder_title
 from xmodal_ros.train.experiments.run import run_experiment
 from xmodal_ros.train.pretrain.run import pretrain
 from xmodal_ros.train.pretrain.settings import read_overrides
+from xmodal_ros.train.touch.pretrained import encoder_overrides, encoder_title
 
 SHORT = (
     "encoder.weights=random", "encoder.height=32", "encoder.width=32", "encoder.dim=64",
