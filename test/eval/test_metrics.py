@@ -5,7 +5,7 @@ import pytest
 import torch
 from torchmetrics.classification import MulticlassAUROC, MulticlassCalibrationError
 
-from xmodal_ros.eval.metrics import expected_calibration_error, score
+from xmodal_ros.eval.metrics import calibration_floor, expected_calibration_error, score
 
 
 def random_case(classes, n=400, seed=0):
@@ -34,6 +34,21 @@ def test_calibration_error_equals_torchmetrics(classes):
     p, labels = random_case(classes)
     oracle = MulticlassCalibrationError(classes, n_bins=15)(torch.tensor(p), torch.tensor(labels))
     assert expected_calibration_error(p, labels) == pytest.approx(float(oracle), abs=1e-6)
+
+
+def test_floor_is_what_labels_drawn_from_the_probabilities_show():
+    p, _ = random_case(4, n=300)
+    rng = np.random.default_rng(1)
+    drawn = [[rng.choice(4, p=row / row.sum()) for row in p.astype(float)] for _ in range(60)]
+    shown = np.mean([expected_calibration_error(p, np.array(labels)) for labels in drawn])
+    assert calibration_floor(p) == pytest.approx(shown, rel=0.1)
+
+
+def test_floor_falls_with_the_root_of_the_number_of_examples():
+    p, _ = random_case(3)
+    assert calibration_floor(np.tile(p, (4, 1))) == pytest.approx(
+        calibration_floor(p) / 2, rel=0.1
+    )
 
 
 def test_auc_of_several_classes_equals_torchmetrics():

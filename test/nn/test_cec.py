@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 
 from xmodal_ros.nn.architecture import HeadSettings, Trunk
 from xmodal_ros.nn.cec import CEC
-from xmodal_ros.nn.head import QUERIES, Head
-from xmodal_ros.nn.network import build_network
+from xmodal_ros.nn.head import Head
 
 DIM, HEADS = 16, 8
 
@@ -101,75 +99,3 @@ def test_the_two_fingers_may_be_swapped():
     one, _ = module([encoded(1), encoded(2)], torch.ones(2, 2))
     two, _ = module([encoded(2), encoded(1)], torch.ones(2, 2))
     torch.testing.assert_close(one, two)
-
-
-def options(**changes: str) -> Head:
-    torch.manual_seed(0)
-    trunk = Trunk(dim=DIM, attention_heads=HEADS, **changes)
-    return Head(HeadSettings(classes=3, streams=("a", "b")), trunk)
-
-
-ALL = {"queries": "several", "share": "streams", "readout": "joined"}
-
-
-@pytest.mark.parametrize(
-    "changes", [*({k: v} for k, v in ALL.items()), ALL, {**ALL, "tokens": "pooled"}], ids=str
-)
-def test_whatever_the_form_an_absent_stream_never_matters(changes):
-    module = options(**changes)
-    module([encoded(1), encoded(2)], torch.ones(2, 2))  # statistics that are not those of birth
-    module.eval()
-    present = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
-    first, _ = module([encoded(1), encoded(2)], present)
-    other, _ = module([encoded(1), tuple(1e4 * x for x in encoded(3))], present)
-    assert torch.equal(first[0], other[0])
-    assert not torch.equal(first[1], other[1])
-    assert torch.isfinite(module([encoded(1), encoded(2)], torch.zeros(2, 2))[0]).all()
-
-
-def test_several_queries_of_each_embedding():
-    module, seen = options(queries="several").eval(), []
-    module.cec.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-    streams = [encoded(1), encoded(2)]
-    module(streams, torch.ones(2, 2))
-    weight = module.several.offsets.weight.detach().numpy()
-    bias = module.several.offsets.bias.detach().numpy()
-    for i, (_, embedding) in enumerate(streams):
-        query = embedding.numpy() * DIM**0.5
-        expected = query[:, None] + (query @ weight.T + bias).reshape(2, QUERIES, DIM)
-        made = seen[0][:, QUERIES * i : QUERIES * (i + 1)].detach().numpy()
-        np.testing.assert_allclose(made, expected, rtol=1e-4, atol=1e-4)
-
-
-def test_streams_may_begin_with_equal_shares_whatever_their_number_of_tokens():
-    given = [encoded(1, tokens=12), encoded(2, tokens=3)]
-    shares = {}
-    for share in ("tokens", "streams"):
-        module, seen = options(share=share).eval(), []
-        attention = module.cec.attention
-        torch.nn.init.zeros_(attention.query.weight)  # all scores are alike
-        torch.nn.init.zeros_(attention.query.bias)
-        attention.register_forward_pre_hook(lambda _, inputs, seen=seen: seen.append(inputs))
-        module(given, torch.ones(2, 2))
-        weights = attention.weights(*seen[0])
-        shares[share] = weights[..., :12].sum(3).mean().item()
-    assert shares == pytest.approx({"tokens": 12 / 15, "streams": 1 / 2})
-
-
-def test_a_joined_readout_tells_streams_apart():
-    module = options(readout="joined").eval()
-    one, _ = module([encoded(1), encoded(2)], torch.ones(2, 2))
-    two, _ = module([encoded(2), encoded(1)], torch.ones(2, 2))
-    assert not torch.allclose(one, two)
-
-
-def test_tokens_may_know_their_place(tiny_architecture):
-    torch.manual_seed(0)
-    tiny_architecture["positions"] = "learned"
-    network = build_network(tiny_architecture).eval()
-    adapter = network.branches["camera"].adapter
-    alike = torch.ones(2, 4, adapter.project.in_features)
-    assert adapter(alike).std(1).max() > 0.001
-    torch.nn.init.zeros_(adapter.positions)
-    torch.testing.assert_close(adapter(alike).std(1).max(), torch.tensor(0.0))
-    assert network.branches["imu"].adapter.positions is None  # its encoder has some

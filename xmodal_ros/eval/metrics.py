@@ -27,6 +27,8 @@ class Scores:
     """Mean negative log-likelihood, nats."""
     ece: float
     """Expected calibration error of the winning class, 15 equal bins."""
+    ece_floor: float
+    """What it would be on average were the probabilities exactly right (`calibration_floor`)."""
     brier: float
     """Mean squared distance to the one-hot label, summed over classes, 0 to 2."""
     confusion: np.ndarray
@@ -69,6 +71,7 @@ def score(
         auc=roc_auc(p, labels),
         nll=float(sk.log_loss(labels, p, labels=classes)),
         ece=expected_calibration_error(p, labels),
+        ece_floor=calibration_floor(p),
         brier=float(((p - one_hot) ** 2).sum(1).mean()),
         confusion=sk.confusion_matrix(labels, predicted, labels=classes),
     )
@@ -91,8 +94,23 @@ def expected_calibration_error(
 
     Guo et al. 2017, "On Calibration of Modern Neural Networks", eq. 3.
     """
+    return _distance(probabilities.max(1), probabilities.argmax(1) == labels, bins)
+
+
+def calibration_floor(probabilities: np.ndarray, bins: int = 15, draws: int = 200) -> float:
+    """Expected calibration error of exactly right probabilities, which few examples keep above 0.
+
+    The mean over draws in which each answer is right with its own confidence, independently of
+    the others. Examples that depend on each other, such as those of one object, have a higher
+    floor.
+    """
     confidence = probabilities.max(1)
-    correct = probabilities.argmax(1) == labels
+    rng = np.random.default_rng(0)
+    drawn = (rng.random(len(confidence)) < confidence for _ in range(draws))
+    return float(np.mean([_distance(confidence, correct, bins) for correct in drawn]))
+
+
+def _distance(confidence: np.ndarray, correct: np.ndarray, bins: int) -> float:
     place = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [abs((correct - confidence)[place == b].sum()) for b in range(bins)]
-    return float(sum(gaps) / len(labels))
+    gaps = np.bincount(place, weights=correct - confidence, minlength=bins)
+    return float(np.abs(gaps).sum() / len(confidence))

@@ -136,25 +136,6 @@ class Trunk:
         choices=["cec", "mean", "concat", "self_attention"],
     )
     attention_heads: int = setting(8, "heads of the conditioning", low=1, high=64)
-    queries: str = setting(
-        "unit",
-        "what conditions: the unit-length embeddings, or several queries made of each",
-        choices=["unit", "several"],
-    )
-    share: str = setting(
-        "tokens",
-        "what weighs alike in the conditioning before it has learned: all tokens, or all streams",
-        choices=["tokens", "streams"],
-    )
-    readout: str = setting(
-        "mean",
-        "how conditioned queries become a feature: by their mean, or joined with the streams' "
-        "pooled tokens",
-        choices=["mean", "joined"],
-    )
-    positions: str = setting(
-        "none", "whether tokens of images know their place", choices=["none", "learned"]
-    )
     dropout: float = setting(0.1, "dropped share before a head, in training", low=0.0, high=0.9)
 
     def __post_init__(self) -> None:

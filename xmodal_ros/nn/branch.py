@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -56,10 +54,9 @@ class Adapter(nn.Module):
     Args:
         width: Channels of the encoder's tokens.
         dim: Of the refined ones.
-        places: Tokens of an image, where each place learns an embedding of its own; else 0.
     """
 
-    def __init__(self, width: int, dim: int, places: int = 0) -> None:
+    def __init__(self, width: int, dim: int) -> None:
         super().__init__()
         # Not LayerNorm: how strong a token is, over all channels, tells how much moved.
         self.norm = nn.BatchNorm1d(width)
@@ -67,14 +64,11 @@ class Adapter(nn.Module):
         self.refine = nn.Sequential(
             nn.LayerNorm(dim), nn.Linear(dim, dim), nn.GELU(), nn.Linear(dim, dim)
         )
-        self.positions = nn.Parameter(0.02 * torch.randn(places, dim)) if places else None
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Shape: (batch, ..., tokens, width) -> (batch, ..., tokens, dim)."""
         normal = self.norm(tokens.flatten(0, -2)).view_as(tokens)
         tokens = self.project(normal)
-        if self.positions is not None:
-            tokens = tokens + self.positions
         return tokens + self.refine(tokens)
 
 
@@ -94,10 +88,7 @@ class Branch(nn.Module):
         second = trunk.encoders == "separate" and settings.frozen
         self.task = build_encoder(settings) if second else None
         encoder = self.contrastive.encoder
-        places = 0
-        if trunk.positions == "learned" and isinstance(encoder, ImageEncoder):
-            places = math.prod(encoder.grid)
-        self.adapter = Adapter(encoder.token_width, trunk.dim, places)
+        self.adapter = Adapter(encoder.token_width, trunk.dim)
         self.temporal = (
             TemporalAttention(trunk.dim, settings.steps, settings.temporal_heads, settings.depth)
             if isinstance(settings, GelSettings)
@@ -150,7 +141,7 @@ class Branch(nn.Module):
         """Inputs of `forward` with a batch of one, for tracing."""
         s = self.settings
         if isinstance(s, ImuSettings):
-            return (torch.zeros(1, s.samples, 6),)
+            return (torch.zeros(1, s.samples, s.channels),)
         image = torch.zeros(1, s.height, s.width, 3, dtype=torch.uint8)
         if not isinstance(s, GelSettings) or s.difference == "none":
             return (image,)

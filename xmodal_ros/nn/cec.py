@@ -27,21 +27,16 @@ class CEC(nn.Module):
         self.attention = Attention(dim, heads)
         self.norm = nn.LayerNorm(dim)
 
-    def forward(
-        self, queries: Tensor, keys: Tensor, mask: Tensor, prior: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, queries: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
         """Condition.
 
         Args:
             queries: Embeddings, one per stream. Shape: (batch, streams, dim).
             keys: Tokens of all streams. Shape: (batch, tokens, dim).
             mask: 1 where a token's stream is present, else 0. Shape: (batch, tokens), float.
-            prior: Added to the scores: logarithms of what tokens weigh before anything is learned.
-                Shape: (tokens,).
 
         Returns:
             Shape: (batch, streams, dim).
         """
-        bias = mask_bias(mask, queries)
-        bias = bias if prior is None else bias + prior
-        return self.norm(queries + self.attention(queries, hide(keys, mask), bias))
+        attended = self.attention(queries, hide(keys, mask), mask_bias(mask, queries))
+        return self.norm(queries + attended)

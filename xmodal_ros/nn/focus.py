@@ -30,8 +30,7 @@ def attention(stage: FuseStage, present: Tensor, *encoded: Tensor) -> Maps:
 
     Returns:
         By stream, shape: (batch, queries, [steps,] rows, columns). There is a query for each
-        stream, its embedding; of several that are made of one embedding the mean. The maps of one
-        query sum to 1 over all streams.
+        stream, its embedding. The maps of one query sum to 1 over all streams.
     """
     assert stage.head.cec is not None
     module, seen = stage.head.cec.attention, []
@@ -45,8 +44,6 @@ def attention(stage: FuseStage, present: Tensor, *encoded: Tensor) -> Maps:
             stage(present, *encoded)
             ((queries, keys, bias),) = seen
             weights = module.weights(queries, keys, bias).mean(1)  # (B, h, Q, K) -> (B, Q, K)
-            # Queries that are made of one stream's embedding follow each other.
-            weights = weights.unflatten(1, (len(stage.streams), -1)).mean(2)
     finally:
         hook.remove()
     tokens = encoded[::2]

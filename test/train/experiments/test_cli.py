@@ -50,7 +50,7 @@ def test_table_and_picture(capsys, folder, small, tmp_path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["magic"], "NAME: no experiment 'magic'; expected one of conditioning, design"),
+        (["magic"], "NAME: no experiment 'magic'; expected one of conditioning, encoders"),
         (["transfer"], "transfer: got 1 data sets; expected two, such as CELL SLIP"),
         (["speed", "--set=trunk.magic=1"], "trunk: unknown setting 'magic'"),
         (["speed", "--encoder=nowhere"], "pretrain.json: cannot be read"),

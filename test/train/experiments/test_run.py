@@ -14,7 +14,7 @@ from xmodal_ros.train.experiments.run import run_experiment
 
 NOISY = [f"{which} noisy, {n}" for which in ("camera", "touch", "both") for n in (10, 25, 50)]
 FUSIONS = [
-    "CEC, patch tokens", "CEC, patch tokens, one query a stream", "CEC, pooled",
+    "CEC, patch tokens", "CEC, pooled",
     "CEC off (mean of tokens)", "concatenation",
     "self-attention, after VTFSA",
 ]  # fmt: skip
@@ -24,11 +24,6 @@ BASELINES = [
 ]  # fmt: skip
 ROWS = {
     "conditioning": [*FUSIONS, "camera alone", "touch alone", *BASELINES],
-    "design": [
-        "CEC, plain", "and several queries", "and streams weigh alike",
-        "and joined with pooled tokens", "and positions",
-        "concatenation, no positions", "concatenation, positions",
-    ],
     "encoders": ["not pretrained on pairs: random", "random"],
     "separate": [
         "shared (adapters on the frozen encoder)", "separate (a second encoder learns)"
@@ -176,7 +171,7 @@ def test_an_encoder_that_training_changed_stops_the_experiment(data, perform, mo
 
 
 def test_an_unknown_name_is_told_the_known_ones(data, perform) -> None:
-    known = "conditioning, design, encoders, separate, sizes, robustness, transfer, speed"
+    known = "conditioning, encoders, separate, sizes, robustness, transfer, speed"
     with pytest.raises(SettingsError, match=f"NAME: no experiment 'magic'; .* one of {known}"):
         perform("magic", [data])
 

@@ -14,15 +14,7 @@ from xmodal_ros.train.experiments.experiment import (
 )
 from xmodal_ros.train.touch.pretrained import encoder_title
 
-ONE_QUERY = ("trunk.fusion=cec", "trunk.tokens=patch", "trunk.queries=unit")
-CEC = ("trunk.fusion=cec", "trunk.tokens=patch", "trunk.queries=several")
-PLAIN = (
-    "trunk.queries=unit",
-    "trunk.share=tokens",
-    "trunk.readout=mean",
-    "trunk.positions=none",
-)
-"""CEC as in the paper's text, without what was added here."""
+CEC = ("trunk.fusion=cec", "trunk.tokens=patch")
 HEADS = (1, 2, 4, 8, 16)
 WIDTHS = (64, 128, 256)
 SIGMAS = (10.0, 25.0, 50.0)
@@ -34,7 +26,6 @@ def conditioning(given: Given) -> Experiment:
     encoder = given.encoder
     fusions = {
         "CEC, patch tokens": CEC,
-        "CEC, patch tokens, one query a stream": ONE_QUERY,
         "CEC, pooled": ("trunk.fusion=cec", "trunk.tokens=pooled"),
         "CEC off (mean of tokens)": ("trunk.fusion=mean",),
         "concatenation": ("trunk.fusion=concat",),
@@ -54,32 +45,6 @@ def conditioning(given: Given) -> Experiment:
         tuple(variants),
         baselines=True,
         notes=missing,
-    )
-
-
-def design(given: Given) -> Experiment:
-    """What CEC is made of, one thing after the other."""
-    steps = {
-        "CEC, plain": "",
-        "and several queries": "trunk.queries=several",
-        "and streams weigh alike": "trunk.share=streams",
-        "and joined with pooled tokens": "trunk.readout=joined",
-        "and positions": "trunk.positions=learned",
-    }
-    done = [*ONE_QUERY, *PLAIN]
-    variants = []
-    for title, text in steps.items():
-        done += [text] if text else []
-        variants.append(Variant(title, tuple(done), given.encoder))
-    placed = ("trunk.fusion=concat", "trunk.positions=learned")
-    return Experiment(
-        "Which parts of the conditioning does it need?",
-        (
-            *variants,
-            Variant("concatenation, no positions", ("trunk.fusion=concat", *PLAIN), given.encoder),
-            Variant("concatenation, positions", placed, given.encoder),
-        ),
-        notes=("A row that begins with 'and' has all that the rows above it have.",),
     )
 
 
@@ -197,7 +162,7 @@ def speed(given: Given) -> Experiment:
     """Time and parameters of every variant of the other experiments, in one run."""
     found = [
         replace(variant, conditions=())
-        for part in (conditioning, design, encoders, separate, sizes)
+        for part in (conditioning, encoders, separate, sizes)
         for variant in part(given).variants
     ]
     unique = {(v.overrides, v.encoder): v for v in reversed(found)}
@@ -207,7 +172,6 @@ def speed(given: Given) -> Experiment:
 
 EXPERIMENTS: dict[str, Callable[[Given], Experiment]] = {
     "conditioning": conditioning,
-    "design": design,
     "encoders": encoders,
     "separate": separate,
     "sizes": sizes,

@@ -17,6 +17,10 @@ SCORES = {
 }
 """By head, what is shown, in the order of the columns."""
 CALIBRATION = {"ece": "ECE"}
+FLOOR = (
+    "In brackets after an ECE: what exactly right probabilities would show on average on so many "
+    "independent examples; those of one object depend on each other, and have a higher floor."
+)
 
 
 def page(found: Mapping[str, Any]) -> str:
@@ -42,7 +46,7 @@ def scores_table(found: Mapping[str, Any], part: str) -> str:
     head = [f"{head}, {title}" for head, _, title in columns]
     lines = [f"| | {' | '.join(head)} |", "|---" * (len(head) + 1) + "|"]
     for row in found["rows"]:
-        cells = [_cell(values(row, part, head, score)) for head, score, _ in columns]
+        cells = [_scores(row, part, head, score) for head, score, _ in columns]
         lines.append(f"| {label(row)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -73,12 +77,19 @@ def shown(found: Mapping[str, Any], part: str) -> Iterator[tuple[str, str, str]]
 
 def values(row: Mapping[str, Any], part: str, head: str, score: str) -> list[float]:
     """A score by seed; empty where the row has none."""
-    return [s[part][head][score] for s in row["seeds"] if head in s.get(part, {})]
+    return [s[part][head][score] for s in row["seeds"] if score in s.get(part, {}).get(head, {})]
 
 
 def label(row: Mapping[str, Any]) -> str:
     """What a row is called."""
     return ": ".join(text for text in (row["variant"], row["condition"]) if text)
+
+
+def _scores(row: Mapping[str, Any], part: str, head: str, score: str) -> str:
+    """A cell; an ECE is followed by that of exactly right probabilities."""
+    cell = _cell(values(row, part, head, score))
+    floor = values(row, part, head, "ece_floor") if score == "ece" else []
+    return f"{cell} ({np.mean(floor):.3f})" if floor else cell
 
 
 def _cell(found: Sequence[float]) -> str:
@@ -104,6 +115,8 @@ def _notes(found: Mapping[str, Any]) -> Iterator[str]:
     seeds = max((len(row["seeds"]) for row in found["rows"]), default=0)
     if seeds > 1:
         yield f"Scores are means over {seeds} seeds, ± half the range between them."
+    if found["rows"]:
+        yield FLOOR
     yield f"Data: {', '.join(found['data'])}."
     yield from (f"Pretrained encoder: {title}." for title in found["encoders"])
     yield (
