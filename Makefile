@@ -23,7 +23,7 @@ check:
 	$(IN) test lint-imports
 
 test: check
-	$(IN) test python -m pytest
+	$(IN) test python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 bench:
 	$(IN) bench python -m bench

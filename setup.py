@@ -38,6 +38,7 @@ setup(
         "console_scripts": [
             f"xmodal = {NAME}.__main__:main",
             f"perception = {NAME}.ros.node:main",
+            f"describe = {NAME}.ros.describe:main",
             f"simulated_cell = {NAME}.ros.simulated_cell:main",
         ]
     },

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 
-from bench.report import machine, print_table, write
+from bench.report import RESULTS, among_earlier, machine, print_table, write
 from bench.row import Row, Skipped
 from xmodal_ros.core.errors import BundleError
 
@@ -17,6 +18,7 @@ ROWS = {
     "stamp_spread": "synchronizer:spread",
     "image": "decoding:image",
     "point_cloud": "decoding:point_cloud",
+    "scan": "scan:scan",
     "recording": "recording:recording",
     "simulation": "simulation:simulation",
     "pretraining": "pretraining:pretraining",
@@ -26,6 +28,7 @@ ROWS = {
     "backend_difference": "inference:difference",
     "conditioning": "inference:conditioning",
     "overlays": "overlays:overlays",
+    "describing": "describing:describing",
 }
 """What measures each row: a module of this folder and a function without arguments."""
 
@@ -41,19 +44,24 @@ def measure(name: str) -> Row | Skipped:
 
 
 def main(names: list[str]) -> int:
-    """Measure rows, all by default; only a run of all rewrites the files."""
+    """Measure rows, all by default, and put them into the files of this machine's results."""
     unknown = [name for name in names if name not in ROWS]
     if unknown:
         print(f"unknown row {', '.join(unknown)}; expected some of {', '.join(ROWS)}")
         return 2
     measured_on = machine()
-    results = []
+    results: dict[str, Row | Skipped] = {}
     for name in names or ROWS:
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
-        results.append(measure(name))
-    print_table(results)
-    if not names:
-        write(results, measured_on)
+        results[name] = measure(name)
+    print_table([*results.values()])
+    if names:
+        merged = among_earlier(results, measured_on, json.loads(RESULTS.read_text()))
+        if merged is None:
+            print(f"{RESULTS} is of another machine: only a run of all rows writes it anew")
+            return 0
+        results, measured_on = merged
+    write([results[name] for name in ROWS if name in results], measured_on)
     return 0
 
 

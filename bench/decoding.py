@@ -52,7 +52,8 @@ def _from_buffer(message: Image) -> np.ndarray:
 
 def point_cloud() -> Row:
     """120,000 points of 32 bytes to `(N, 4) float32`."""
-    message = _cloud(120_000)
+    rng = np.random.default_rng(0)
+    message = cloud_of(np.hstack([rng.normal(0, 20, (120_000, 3)), rng.random((120_000, 1))]))
     convert, how = _sensor_msgs_py()
     np.testing.assert_array_equal(decode_pointcloud2(message)[:, :3], convert(message)[:, :3])
     ours, theirs = side_by_side(
@@ -79,14 +80,19 @@ def _copy(message: PointCloud2) -> np.ndarray:
     return points.copy()
 
 
-def _cloud(points: int) -> PointCloud2:
-    rng = np.random.default_rng(0)
-    rows = np.zeros((points, 8), np.float32)
-    rows[:, :3], rows[:, 4] = rng.normal(0, 20, (points, 3)), rng.random(points)
+def cloud_of(points: np.ndarray) -> PointCloud2:
+    """A message of 32 bytes a point, as common drivers lay them out.
+
+    Args:
+        points: x, y, z in metres and intensity. Shape: (N, 4).
+    """
+    count = len(points)
+    rows = np.zeros((count, 8), np.float32)
+    rows[:, :3], rows[:, 4] = points[:, :3], points[:, 3]
     offsets = {"x": 0, "y": 4, "z": 8, "intensity": 16}
     fields = [PointField(name=n, offset=o, datatype=7, count=1) for n, o in offsets.items()]
     message = PointCloud2(
-        height=1, width=points, fields=fields, point_step=32, row_step=32 * points, is_dense=True
+        height=1, width=count, fields=fields, point_step=32, row_step=32 * count, is_dense=True
     )
     message.data.frombytes(rows.tobytes())
     return message

@@ -24,7 +24,7 @@ FULL_LOAD_HZ = {"tactile": 60.0, "camera": 30.0, "imu": 400.0, "lidar": 10.0}
 LIGHT_LOAD_HZ = {"tactile": 5.0, "camera": 5.0, "imu": 20.0, "lidar": 5.0}
 
 
-class _Heard(NamedTuple):
+class Heard(NamedTuple):
     """What an observer of a running node heard after it had warmed up."""
 
     stamp_s: np.ndarray
@@ -37,7 +37,7 @@ class _Heard(NamedTuple):
     """Time after the stamp at which the sensors handed over the anchor's message, median."""
 
 
-def _scene(bundle: Bundle, rates_hz: dict[str, float]) -> Scene:
+def scene_of(bundle: Bundle, rates_hz: dict[str, float]) -> Scene:
     """Sensors for a bundle, the anchor last; each topic has one subscriber."""
     settings = Settings().reading(bundle.inputs)
     streams = sorted(settings.streams, key=lambda s: s.name == settings.anchor.name)
@@ -45,16 +45,27 @@ def _scene(bundle: Bundle, rates_hz: dict[str, float]) -> Scene:
     return Scene(topics, SECONDS)
 
 
-def _run(scene: Scene, node: tuple[str, ...], topic: str, kind: str) -> _Heard:
-    """Run a node and its sensors."""
+def run(
+    scene: Scene,
+    node: tuple[str, ...],
+    topic: str,
+    kind: str,
+    beside: tuple[str, ...] = (),
+) -> Heard:
+    """Run a node and its sensors, beside another process that says when it is ready."""
     environment = graph()
     observer = start(environment, "bench.observer", topic, kind)
-    running = start(environment, *node)
+    running = [start(environment, *node)]
+    if beside:
+        running.append(start(environment, *beside))
+        assert running[-1].stdout
+        running[-1].stdout.readline()
     try:
         sent = answer(start(environment, "bench.sensors", scene.to_json()))
         heard = answer(observer)
     finally:
-        stop(running)
+        for process in running:
+            stop(process)
     answers = np.array(heard["answers"], np.float64).reshape(-1, 4)
     since_s = answers[:, 2] - answers[:1, 0]  # arrival since the first stamp that was answered
     answers = answers[(since_s > WARM_UP_S) & (since_s < SECONDS)]
@@ -62,10 +73,10 @@ def _run(scene: Scene, node: tuple[str, ...], topic: str, kind: str) -> _Heard:
         raise RuntimeError(f"no answer on {topic} between {WARM_UP_S} s and {SECONDS} s")
     stamp_s, published_s, arrival_s, model_s = answers.T
     held_ms = sent["held_ms"][next(reversed(scene.sensors))]
-    return _Heard(stamp_s, published_s, arrival_s, model_s, heard["overhead_ms"], held_ms)
+    return Heard(stamp_s, published_s, arrival_s, model_s, heard["overhead_ms"], held_ms)
 
 
-def _ours(path: Path, bundle: Bundle) -> dict[str, Any]:
+def ours_of(path: Path, bundle: Bundle) -> dict[str, Any]:
     """How to run our node, and where its answers come; the head that reads most streams."""
     head = max(bundle.heads, key=lambda name: len(bundle.spec.heads[name].streams))
     return {
@@ -76,26 +87,27 @@ def _ours(path: Path, bundle: Bundle) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
-def _full_load() -> list[tuple[_Heard, _Heard]]:
+def _full_load() -> list[tuple[Heard, Heard]]:
     """Answers of our node and of the hand-written one, in turns."""
     path = default_bundle()
     bundle = Bundle.load(path)
-    scene, ours = _scene(bundle, FULL_LOAD_HZ), _ours(path, bundle)
+    scene, ours = scene_of(bundle, FULL_LOAD_HZ), ours_of(path, bundle)
     theirs = ("bench.hand_written", str(path))
     return [
-        (_run(scene, **ours), _run(scene, theirs, hand_written.OUTPUT, "std_msgs/msg/Header"))
+        (run(scene, **ours), run(scene, theirs, hand_written.OUTPUT, "std_msgs/msg/Header"))
         for _ in range(REPEATS)
     ]
 
 
-def _rate_hz(heard: _Heard) -> float:
+def rate_hz(heard: Heard) -> float:
+    """Answers per second."""
     return len(heard.stamp_s) / (SECONDS - WARM_UP_S)
 
 
 def rate() -> Row:
     """Predictions per second at the sensors' rates."""
-    ours = [_rate_hz(a) for a, _ in _full_load()]
-    theirs = [_rate_hz(b) for _, b in _full_load()]
+    ours = [rate_hz(a) for a, _ in _full_load()]
+    theirs = [rate_hz(b) for _, b in _full_load()]
     offered = FULL_LOAD_HZ["tactile"]
     return compare(
         "live_rate",
@@ -129,8 +141,8 @@ def overhead() -> Row:
     """Median of stamp to publishing minus the model's time, where all streams carry one stamp."""
     path = default_bundle()
     bundle = Bundle.load(path)
-    scene, ours = _scene(bundle, LIGHT_LOAD_HZ), _ours(path, bundle)
-    found = [_run(scene, **ours) for _ in range(REPEATS)]
+    scene, ours = scene_of(bundle, LIGHT_LOAD_HZ), ours_of(path, bundle)
+    found = [run(scene, **ours) for _ in range(REPEATS)]
     overheads = [_median_ms(a.published_s - a.stamp_s - a.model_s) for a in found]
     inside = [a.overhead_ms for a in found if a.overhead_ms is not None]
     held = [a.held_ms for a in found]

@@ -42,7 +42,7 @@ SETTINGS = PretrainSettings(
 def pretraining() -> Row | Skipped:
     """Steps of `BATCH` pairs of views, in this process, without the reading of files."""
     if not importlib.util.find_spec("lightly"):
-        return Skipped("pretraining", "lightly is not installed (pip install --no-deps lightly)")
+        return Skipped("pretraining", "lightly is not installed (requirements/bench.txt)")
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 255, (BATCH, 40, 40, 3)).astype(np.uint8)

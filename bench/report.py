@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from bench.row import Row, Skipped
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results" / "bench.json"
 PAGE = ROOT / "docs" / "benchmarks.md"
+LOAD = "load_before"
 COLUMNS = ("what", "against", "ours", "theirs", "ratio (min to max)", "hold", "met")
 INTRODUCTION = """# Benchmarks
 
@@ -60,10 +62,34 @@ def machine() -> dict[str, Any]:
     return {
         "cpu": model,
         "cores": os.cpu_count(),
-        "load_before": round(os.getloadavg()[0], 2),
+        LOAD: round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
         "system": platform.platform(terse=True),
     }
+
+
+def among_earlier(
+    results: Mapping[str, Row | Skipped], measured_on: dict[str, Any], earlier: dict[str, Any]
+) -> tuple[dict[str, Row | Skipped], dict[str, Any]] | None:
+    """Rows that were measured by themselves, among those of a run of all on the same machine.
+
+    Args:
+        results: By name.
+        measured_on: Their machine.
+        earlier: What `docs/results/bench.json` holds.
+
+    Returns:
+        All rows and the machine, as for `write`; None if the machine is another one.
+    """
+    before = earlier["machine"]
+    if {**before, LOAD: 0.0} != {**measured_on, LOAD: 0.0}:
+        return None
+    found: dict[str, Row | Skipped] = {r["name"]: Row.from_mapping(r) for r in earlier["rows"]}
+    found |= {name: Skipped(name, why) for name, why in earlier["skipped"].items()}
+    for name, result in results.items():
+        load = measured_on[LOAD]
+        found[name] = replace(result, load_before=load) if isinstance(result, Row) else result
+    return found, before
 
 
 def write(results: Sequence[Row | Skipped], measured_on: dict[str, Any]) -> None:
@@ -87,6 +113,11 @@ def page(values: dict[str, Any]) -> str:
     lines += ["| " + " | ".join(cells(row)) + " |" for row in rows]
     notes = [(row, row.note) for row in rows if row.note]
     notes += [(row, f"{what}: {value:.3g}") for row in rows for what, value in row.details.items()]
+    notes += [
+        (row, f"measured by itself, {LOAD} {row.load_before:g}")
+        for row in rows
+        if row.load_before is not None
+    ]
     if notes:
         lines += ["", "Notes", ""] + [f"- {row.what}: {note}." for row, note in notes]
     lines += [f"- {name}: not measured, {why}." for name, why in values["skipped"].items()]

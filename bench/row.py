@@ -30,6 +30,8 @@ class Row:
     at_least: float | None = None
     note: str = ""
     details: dict[str, float] = field(default_factory=dict)
+    load_before: float | None = None
+    """Of the machine, where the row was not measured in a run of all."""
 
     @property
     def median(self) -> float:

@@ -1,4 +1,4 @@
-"""Starts the perception node: sensor topics in, predictions out.
+"""Starts the perception node, sensor topics in, predictions out, and on request `describe`.
 
 ros2 launch xmodal_ros perception.launch.py settings:=gripper.yaml camera:=/wrist/image_raw
 """
@@ -19,7 +19,7 @@ from launch.conditions import IfCondition
 from launch.event_handlers import OnProcessStart
 from launch.events import matches_action
 from launch.substitutions import EnvironmentVariable, LaunchConfiguration
-from launch_ros.actions import LifecycleNode
+from launch_ros.actions import LifecycleNode, Node
 from launch_ros.event_handlers import OnStateTransition
 from lifecycle_msgs.msg import Transition
 
@@ -61,6 +61,12 @@ def generate_launch_description() -> LaunchDescription:
                 for stream in DEFAULT_STREAMS
             ),
             DeclareLaunchArgument(
+                "language",
+                default_value="",
+                description="folder of a describer: starts the node describe, which answers "
+                "questions with it; empty for none",
+            ),
+            DeclareLaunchArgument(
                 "autostart",
                 default_value="true",
                 description="configure and activate the node once it runs",
@@ -94,25 +100,31 @@ def _profile(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 
 
 def _node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """The node with the parameters that were given, so that the others stay the settings'."""
+    """The nodes with the parameters that were given, so that the others stay the settings'."""
     names = ("settings", "use_sim_time", "lock_step", *INFERENCE)
     given = {name: LaunchConfiguration(name).perform(context) for name in names}
     settings, sim_time = given.pop("settings"), given.pop("use_sim_time")
     lock_step = given.pop("lock_step")
-    parameters = [str(CONFIG / settings) if settings == Path(settings).name else settings]
+    file = str(CONFIG / settings) if settings == Path(settings).name else settings
+    parameters = [
+        *([file] if settings else []),
+        {f"inference.{name}": value for name, value in given.items() if value},
+        *([{"use_sim_time": sim_time == "true"}] if sim_time else []),
+    ]
+    common = {
+        "package": "xmodal_ros",
+        "namespace": LaunchConfiguration("namespace"),
+        "output": "screen",
+        "remappings": [(s.topic, LaunchConfiguration(s.name)) for s in DEFAULT_STREAMS],
+    }
+    step = [{"output.lock_step": lock_step == "true"}] if lock_step else []
     node = LifecycleNode(
-        package="xmodal_ros",
-        executable="perception",
-        name="perception",
-        namespace=LaunchConfiguration("namespace"),
-        output="screen",
-        parameters=[
-            *(parameters if settings else []),
-            {f"inference.{name}": value for name, value in given.items() if value},
-            *([{"use_sim_time": sim_time == "true"}] if sim_time else []),
-            *([{"output.lock_step": lock_step == "true"}] if lock_step else []),
-        ],
-        remappings=[(s.topic, LaunchConfiguration(s.name)) for s in DEFAULT_STREAMS],
+        executable="perception", name="perception", parameters=[*parameters, *step], **common
+    )
+    language = LaunchConfiguration("language").perform(context)
+    asked = {"language.path": language}
+    describe = Node(
+        executable="describe", name="describe", parameters=[*parameters, asked], **common
     )
     configure, activate = (
         EmitEvent(
@@ -138,4 +150,5 @@ def _node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             OnProcessStart(target_action=node, on_start=[configure]), condition=autostart
         ),
         node,
+        *([describe] if language else []),
     ]

@@ -158,3 +158,37 @@ def small_recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for time_ns, topic, kind, fields in sorted(events, key=lambda event: event[0]):
             writer.write(topic, kind, begin_ns + time_ns, fields)
     return path
+
+
+@pytest.fixture(scope="session")
+def tiny_describer(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a whole describer with small random weights, which reads camera and IMU."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    from xmodal_ros.runtime.language.folder import LANGUAGE_MODEL, write_folder
+    from xmodal_ros.runtime.language.reader import Reader
+    from xmodal_ros.runtime.language.settings import ReaderSettings, ReadingSettings
+    from xmodal_ros.train.language.decoder import make_decoder, make_tokenizer, save_decoder
+    from xmodal_ros.train.language.settings import DecoderSettings
+
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("describers") / "tiny"
+    decoder = DecoderSettings(vocabulary=300, width=32, depth=1, heads=2, positions=160)
+    tokenizer = make_tokenizer(["what is the robot doing?", "it is idle."], decoder.vocabulary)
+    model = make_decoder(decoder, tokenizer)
+    for weights in model.parameters():  # as small as they begin, they say nothing visible
+        if weights.dim() > 1:
+            torch.nn.init.normal_(weights)
+    save_decoder(folder / LANGUAGE_MODEL, model, tokenizer)
+    settings = ReaderSettings(latents=4, depth=1, heads=2, head_dim=8)
+    streams = {"camera": ReadingSettings(), "imu": ReadingSettings()}
+    reader = Reader(settings, streams, TINY_ARCHITECTURE["dim"], decoder.width)
+    write_folder(
+        folder,
+        reader.state_dict(),
+        settings,
+        streams,
+        licence="MIT",
+        encoders=str(tiny_bundle),
+    )
+    return folder

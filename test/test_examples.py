@@ -10,7 +10,7 @@ EXAMPLES = {
     "synchronize": ([], ["60 observations", "imu window (50, 6)"]),
     "predict": (
         ["--bundle", "{bundle}", "--backend", "torch"],
-        ["reads imu: imu, Resampled(samples=64, rate_hz=50.0)", "material: "],
+        ["reads imu: imu, Resampled(samples=64, rate_hz=50.0, lowpass=False)", "material: "],
     ),
     "read_recording": (
         ["{recording}", "--bundle", "{bundle}"],

@@ -30,6 +30,7 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # runs from a checkout that is not installed
 
+from contact_focus_page import Part, page, sheet  # noqa: E402
 from gel_comparison import BALL_M, presses  # noqa: E402
 
 from xmodal_ros.core.declare import from_mapping  # noqa: E402
@@ -37,17 +38,14 @@ from xmodal_ros.core.errors import DataError, SettingsError  # noqa: E402
 from xmodal_ros.data.visual_tactile import VisualTactile  # noqa: E402
 from xmodal_ros.data.visual_tactile.simulated import KIND  # noqa: E402
 from xmodal_ros.eval.focus import (  # noqa: E402
-    ATTENTION,
     GRAD_CAM,
     TOLERANCE_PX,
     Batch,
     evaluate_focus,
-    look,
 )
 from xmodal_ros.eval.focus_masks import contact_masks  # noqa: E402
 from xmodal_ros.nn.architecture import GelSettings  # noqa: E402
 from xmodal_ros.nn.network import Network  # noqa: E402
-from xmodal_ros.runtime.focus import overlay  # noqa: E402
 from xmodal_ros.runtime.preprocess import resize_image  # noqa: E402
 from xmodal_ros.sim.optics import SENSORS, calibration  # noqa: E402
 from xmodal_ros.train.touch.examples import TouchExamples  # noqa: E402
@@ -68,23 +66,34 @@ SMALL = 0.25
 """Share of the gel that a small contact covers at most."""
 SHOWN_EXAMPLES, SHOWN_PRESSES = 5, 1
 """Rows of the picture: of the cell, and of each real sensor."""
-CELL_PX = (160, 120)
-COLUMNS = ("gel", "contact", "attention, CEC", "Grad-CAM, CEC", "Grad-CAM, without")
 
-Part = tuple[Batch, dict[str, np.ndarray]]
-"""A batch, and by gel stream the newest images `(batch, H, W, 3)` as the network sees them."""
+Networks = Mapping[str, Network]
+"""By "on" with CEC over patch tokens, by "off" with another fusion."""
+Touches = Mapping[str, tuple[Sequence[Batch], float, float]]
+"""By kind: batches, the pointing game's tolerance, and the largest contact that is scored."""
 
 
-def measure(
-    on: TouchRun,
-    off: TouchRun,
-    data: Sequence[VisualTactile],
-    cache: Path,
-    count: int = 400,
-    results: Path = RESULTS,
-    picture: Path = PICTURE,
-) -> dict[str, Any]:
-    """Score two runs on the same examples and presses; write numbers and picture.
+def measure(networks: Networks, touches: Touches) -> dict[str, Any]:
+    """Score two networks on the same touches.
+
+    Returns:
+        By kind of touch, what `evaluate_focus` gives for each network, and as `energy_ratio` by
+        head and measure with CEC, its energy over that of Grad-CAM without.
+    """
+    found: dict[str, Any] = {}
+    for kind, (batches, tolerance_px, largest) in touches.items():
+        scores = {
+            name: evaluate_focus(network, batches, tolerance_px, largest)
+            for name, network in networks.items()
+        }
+        found[kind] = scores | {"energy_ratio": _ratios(scores["on"], scores["off"])}
+    return found
+
+
+def report(
+    on: TouchRun, off: TouchRun, data: Sequence[VisualTactile], cache: Path, count: int
+) -> None:
+    """Measure two runs, write numbers, table and picture.
 
     Args:
         on: With CEC over patch tokens.
@@ -92,8 +101,6 @@ def measure(
         data: What both were trained on.
         cache: Of images and features, as for `train_touch`.
         count: Most test examples, spread over all.
-        results: File to write.
-        picture: File to write.
 
     Raises:
         DataError: no test example is of the simulated cell.
@@ -103,78 +110,27 @@ def measure(
         raise SettingsError(
             f"encoder or labels differ from those of {on.folder}", where=str(off.folder)
         )
-    runs = {"on": on, "off": off}
     _, _, examples = prepare(data, on.settings, cache)
     chosen = _simulated(examples, data, count)
     parts = list(_parts(on.network, examples, chosen))
     real = {sensor: _pressed(on.network, sensor) for sensor in SENSORS}
-    touches = {
-        "cell": ([batch for batch, _ in parts], TOLERANCE_PX, 1.0),
-        "cell_small": ([batch for batch, _ in parts], TOLERANCE_PX, SMALL),
-    } | {sensor: ([batch], 0.0, 1.0) for sensor, (batch, _) in real.items()}
-    found: dict[str, Any] = {
-        "fusion": {name: run.settings.trunk.fusion for name, run in runs.items()},
+    batches = [batch for batch, _ in parts]
+    found = {
+        "fusion": {name: run.settings.trunk.fusion for name, run in (("on", on), ("off", off))},
         "tolerance_px": TOLERANCE_PX,
         "small": SMALL,
         "examples": len(chosen),
-    }
-    for name, (batches, tolerance_px, largest) in touches.items():
-        scores = {
-            n: evaluate_focus(run.network, batches, tolerance_px, largest)
-            for n, run in runs.items()
-        }
-        found[name] = scores | {"energy_ratio": _ratios(scores["on"], scores["off"])}
-    results.write_text(json.dumps(_rounded(found), indent=1) + "\n", encoding="utf-8")
-    results.with_suffix(".md").write_text(page(found), encoding="utf-8")
-    networks = on.network, off.network
-    rows = [
-        *_rows(networks, parts, SHOWN_EXAMPLES),
-        *(row for part in real.values() for row in _rows(networks, [part], SHOWN_PRESSES)),
-    ]
-    picture.parent.mkdir(exist_ok=True)
-    sheet = np.vstack([_heading(), *rows])
-    cv2.imwrite(str(picture), sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
-    return found
-
-
-def page(found: Mapping[str, Any]) -> str:
-    """Markdown: pointing game and energy of each kind of touch, head and measure."""
-    titles = {
-        "cell": "cell, all contacts",
-        "cell_small": f"cell, contacts of at most {found['small']:.0%} of the gel",
-        "gelsight": "real GelSight, a ball",
-        "gelsight_mini": "real GelSight Mini, a ball",
-    }
-    columns = {
-        "attention, CEC": ("on", "attention"),
-        "Grad-CAM, CEC": ("on", "grad_cam"),
-        "Grad-CAM, without": ("off", "grad_cam"),
-    }
-    head = [f"{c}: {m}" for m in ("pointing", "energy") for c in ("chance", *columns)]
-    lines = [f"| touch | head | maps | {' | '.join(head)} |", "|---" * (3 + len(head)) + "|"]
-    for kind, title in titles.items():
-        for name, measures in found[kind]["on"].items():
-            cells = []
-            for score in ("pointing", "energy"):
-                cells.append(f"{measures['attention'][f'{score}_chance']:.2f}")
-                for run, measure_of in columns.values():
-                    cells.append(f"{found[kind][run][name][measure_of][score]:.2f}")
-            maps = measures["attention"]["maps"]
-            lines.append(f"| {title} | {name} | {maps} | {' | '.join(cells)} |")
-    fusion = found["fusion"]
-    return "\n".join(
-        [
-            "# Contact focus",
-            "",
-            f"With CEC: `{fusion['on']}`, without: `{fusion['off']}`. What is measured: "
-            "[experiments](../experiments.md#contact-focus).",
-            "",
-            "![Gel, contact, attention and Grad-CAM](../pictures/focus.jpg)",
-            "",
-            *lines,
-            "",
-        ]
+    } | measure(
+        {"on": on.network, "off": off.network},
+        {"cell": (batches, TOLERANCE_PX, 1.0), "cell_small": (batches, TOLERANCE_PX, SMALL)}
+        | {sensor: ([batch], 0.0, 1.0) for sensor, (batch, _) in real.items()},
     )
+    RESULTS.write_text(json.dumps(_rounded(found), indent=1) + "\n", encoding="utf-8")
+    RESULTS.with_suffix(".md").write_text(page(found), encoding="utf-8")
+    shown = [(parts, SHOWN_EXAMPLES), *(([part], SHOWN_PRESSES) for part in real.values())]
+    PICTURE.parent.mkdir(exist_ok=True)
+    drawn = sheet(on.network, off.network, shown)
+    cv2.imwrite(str(PICTURE), drawn[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
 
 
 def _simulated(examples: TouchExamples, data: Sequence[VisualTactile], count: int) -> np.ndarray:
@@ -243,7 +199,6 @@ def _pressed(network: Network, sensor: str) -> Part:
 
 
 def _ratios(on: Mapping[str, Any], off: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """By head and measure with CEC, its energy over that of Grad-CAM without."""
     return {
         head: {
             measure: scores["energy"] / max(off[head][GRAD_CAM]["energy"], 1e-9)
@@ -257,36 +212,6 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _rounded(part) for name, part in value.items()}
     return round(value, 4) if isinstance(value, float) else value
-
-
-def _rows(
-    networks: tuple[Network, Network], parts: Sequence[Part], count: int
-) -> Iterator[np.ndarray]:
-    """Rows of the picture: gels spread over all that half or less is touched of; first head."""
-    touched = []
-    for part in parts:
-        for gel, masks in part[0].masks.items():
-            area = masks.mean(axis=(1, 2))
-            touched += [(part, gel, k) for k in np.flatnonzero((area > 0) & (area <= 0.5))]
-    count = min(count, len(touched))
-    head = next(iter(networks[0].architecture.heads))
-    places = (np.arange(count) + 0.5) / count * len(touched)
-    for (batch, images), gel, k in (touched[int(place)] for place in places):
-        on, off = (look(network, head, batch) for network in networks)
-        maps = [on[ATTENTION], on[GRAD_CAM], off[GRAD_CAM]]
-        image = images[gel][k]
-        mask = cv2.resize(batch.masks[gel][k].astype(np.uint8), image.shape[1::-1])
-        cells = [image, np.where(mask[..., None] > 0, image, image // 4)]
-        cells += [overlay(image, x[gel][k] / max(float(x[gel][k].mean()), 1e-12)) for x in maps]
-        yield np.hstack([cv2.resize(c, CELL_PX, interpolation=cv2.INTER_AREA) for c in cells])
-
-
-def _heading() -> np.ndarray:
-    line = np.full((22, CELL_PX[0] * len(COLUMNS), 3), 255, np.uint8)
-    for i, name in enumerate(COLUMNS):
-        place = (i * CELL_PX[0] + 6, 16)
-        cv2.putText(line, name, place, 0, 0.42, (0,) * 3, 1, cv2.LINE_AA)
-    return line
 
 
 def _settings(folder: Path) -> TouchSettings:
@@ -317,7 +242,7 @@ def main() -> None:
         train_touch(data, folder, s, cache=cache)
         for folder, s in zip((chosen.on, chosen.off), settings, strict=True)
     )
-    measure(on, off, data, cache, chosen.count)
+    report(on, off, data, cache, chosen.count)
     print(RESULTS.read_text(encoding="utf-8"))
 
 

@@ -17,13 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # runs from a checkout that is not installed
 
 from xmodal_ros.core.declare import Described, describe  # noqa: E402
-from xmodal_ros.core.settings import (  # noqa: E402
-    DEFAULT_STREAMS,
-    InferenceSettings,
-    OutputSettings,
-    StreamSettings,
-    SyncSettings,
-)
+from xmodal_ros.core.settings import DEFAULT_STREAMS, GROUPS, StreamSettings  # noqa: E402
 
 DOCUMENTS = ("README.md", "docs/api.md", "docs/messages.md", "docs/simulation.md")
 MARKED = re.compile(r"(<!-- generated: (?P<table>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -160,9 +154,8 @@ def _settings() -> Iterator[Described]:
     for row in describe(StreamSettings, "<stream>."):
         if row.name != "<stream>.name":
             yield row
-    yield from describe(SyncSettings, "sync.")
-    yield from describe(InferenceSettings, "inference.")
-    yield from describe(OutputSettings, "output.")
+    for name, group in GROUPS.items():
+        yield from describe(group, f"{name}.")
 
 
 def _interfaces() -> list[Path]:

@@ -2,9 +2,9 @@
 
     python3 tools/setup_env.py EXTRA [COMMAND ...]
 
-EXTRA is runtime, sim, demo, train, bench or test (requirements/*.txt). XMODAL_VENV=DIR puts the
-environment elsewhere, for several clones; XMODAL_ROS=kilted takes another release's wheels; the
-Python that runs this is the one the environment gets. A step that is done leaves a stamp with the
+EXTRA is a key of EXTRAS, which names files of requirements/. XMODAL_VENV=DIR puts the environment
+elsewhere, for several clones; XMODAL_ROS=kilted takes another release's wheels; the Python that
+runs this is the one the environment gets. A step that is done leaves a stamp with the
 hash of its inputs, and a call does the steps whose stamp does not fit: it may be stopped at any
 moment. Needs nothing but the standard library.
 """
@@ -22,11 +22,12 @@ from progress import CommandFailed
 ROOT = Path(__file__).resolve().parents[1]
 EXTRAS = {
     "runtime": ("runtime",),
+    "language": ("runtime", "language"),
     "sim": ("runtime", "sim"),
-    "demo": ("runtime", "sim", "demo"),
-    "train": ("runtime", "datasets", "train"),
-    "bench": ("runtime", "sim", "demo", "datasets", "train"),
-    "test": ("runtime", "sim", "demo", "datasets", "train", "test"),
+    "demo": ("runtime", "sim", "datasets"),
+    "train": ("runtime", "datasets", "train", "language"),
+    "bench": ("runtime", "sim", "datasets", "train", "language", "bench"),
+    "test": ("runtime", "sim", "datasets", "train", "language", "test"),
 }
 
 

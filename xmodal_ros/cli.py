@@ -15,7 +15,11 @@ import typer
 from xmodal_ros.core.errors import DataError
 from xmodal_ros.data.cli import data_app
 from xmodal_ros.sim.cli import sim_app
+from xmodal_ros.train.align.cli import align_command
+from xmodal_ros.train.align.imu_activity_table import people_command
 from xmodal_ros.train.experiments.cli import experiment_command
+from xmodal_ros.train.language.cli import language_app
+from xmodal_ros.train.lidar.cli import lidar_app
 from xmodal_ros.train.pretrain.cli import pretrain_command
 from xmodal_ros.train.touch.cli import train_command
 
@@ -30,9 +34,13 @@ bundle_app = typer.Typer(no_args_is_help=True, help="Look into, check and export
 app.add_typer(bundle_app, name="bundle")
 app.add_typer(sim_app, name="sim")
 app.add_typer(data_app, name="data")
+app.add_typer(language_app, name="language")
+app.add_typer(lidar_app, name="lidar")
 app.command("pretrain")(pretrain_command)
 app.command("train")(train_command)
 app.command("experiment")(experiment_command)
+app.command("align")(align_command)
+app.command("people")(people_command)
 
 SettingsFile = Annotated[
     Path | None, typer.Option("--settings", help="YAML file with the settings that differ.")

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from bench.report import page
-from bench.row import Row, compare
+from bench.report import among_earlier, page
+from bench.row import Row, Skipped, compare
 
 
 def row(**held: float) -> Row:
@@ -41,6 +41,25 @@ def test_the_page_shows_every_row_and_what_was_not_measured():
     assert "| ours | theirs | 2e+03 ms | 1e+03 ms | 1.5 (1 to 2) | <= 1.4 | no |" in text
     assert "cores 2" in text
     assert "live: not measured, no bundle" in text
+
+
+def test_a_row_by_itself_is_put_among_those_of_the_same_machine():
+    machine = {"cores": 2, "load_before": 0.5}
+    earlier = {
+        "machine": machine,
+        "rows": [{**row(at_most=1.4).to_mapping(), "name": "other"}],
+        "skipped": {"r": "no library"},
+    }
+    later = {**machine, "load_before": 3.0}
+    found, measured_on = among_earlier({"r": row(at_most=1.5)}, later, earlier)
+    assert measured_on == machine
+    assert (found["other"].load_before, found["r"].load_before) == (None, 3.0)
+    assert found["r"].met
+    text = page({**earlier, "rows": [r.to_mapping() for r in found.values()], "skipped": {}})
+    assert "ours: measured by itself, load_before 3." in text
+    gone, _ = among_earlier({"r": Skipped("r", "no library")}, later, earlier)
+    assert gone["r"] == Skipped("r", "no library")
+    assert among_earlier({"r": row(at_most=1.5)}, {**later, "cores": 4}, earlier) is None
 
 
 def test_approximate_time_takes_the_first_fit_within_the_slop():

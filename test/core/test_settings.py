@@ -80,7 +80,8 @@ def test_every_setting_says_what_it_is(group):
     [
         (
             {"snyc": {}},
-            "settings: unknown group 'snyc'; expected one of streams, sync, inference, output",
+            "settings: unknown group 'snyc'; expected one of streams, sync, inference, smoothing, "
+            "output, language",
         ),
         (
             {"sync": {"timeout": 1.0}},

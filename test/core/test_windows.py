@@ -158,6 +158,10 @@ def test_a_clip_starts_anew_where_the_image_size_changes(timeline):
         (lambda: Clip(2, 0.0), "window: got Clip"),
         (lambda: Resampled(0, 50.0), "window: got Resampled.* samples >= 1 and rate_hz > 0"),
         (lambda: Resampled(8, float("nan")), "window: got Resampled"),
+        (
+            lambda: Resampled(1025, 50.0, True),
+            "window: got Resam.*; expected samples <= 1024 with",
+        ),
     ],
 )
 def test_impossible_windows_are_refused(make, message):

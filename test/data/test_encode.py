@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 
-from xmodal_ros.core.types import HeadPrediction, Modality, Prediction
+from xmodal_ros.core.types import HeadPrediction, Modality, OverTime, Prediction
 from xmodal_ros.data.encode import EMBEDDING_TYPE, encode, encode_embedding, message_type
 from xmodal_ros.data.recording import Recording, RecordingWriter
 
 STAMP_NS = 1_700_000_000_123_456_789
+SINCE_NS = STAMP_NS - 1_500_000_000
 
 
 def head(task: str, labels: tuple[str, ...], probabilities: list[float], **more) -> HeadPrediction:
@@ -37,7 +39,12 @@ def prediction() -> Prediction:
         heads={
             "grasp": head("grasp", ("fail", "success"), [0.375, 0.625], threshold=0.7),
             "surface": head("material", ("Metal", "Wood"), [0.75, 0.25], ood_score=1.5),
-            "activity": head("activity", ("SEATED", "WALKING"), [0.0, 1.0]),
+            "activity": head(
+                "activity",
+                ("SEATED", "WALKING"),
+                [0.0, 1.0],
+                over_time=OverTime(np.array([0.25, 0.75], np.float32), SINCE_NS, "SEATED"),
+            ),
         },
         age_ns={"tactile_left": 0, "imu": -3_000_000, "camera": 1_500_000_000},
         embeddings={"camera": np.array([0.6, 0.8], np.float32)},
@@ -69,6 +76,21 @@ def test_every_head_has_the_message_of_its_task(written) -> None:
         "/embedding": "Embedding",
     }
     assert message_type("grasp") == written["/grasp"].type
+
+
+def test_an_activity_says_what_it_was_before_and_since_when_it_is(written) -> None:
+    message = written["/activity"].message
+    assert message.probabilities.tolist() == [0.0, 1.0]
+    assert message.raw_probabilities.tolist() == [0.25, 0.75]
+    assert message.since.sec * 10**9 + message.since.nanosec == SINCE_NS
+    assert message.previous_label == "SEATED"
+
+
+def test_an_activity_that_was_not_followed_has_its_own_probabilities(prediction) -> None:
+    heads = {"activity": dataclasses.replace(prediction.heads["activity"], over_time=None)}
+    _, fields = encode(dataclasses.replace(prediction, heads=heads))["activity"]
+    assert fields["raw_probabilities"].tolist() == [0.0, 1.0]
+    assert (fields["since"], fields["previous_label"]) == ({"sec": 0, "nanosec": 0}, "")
 
 
 def test_stamp_and_frame_are_the_anchors(written) -> None:

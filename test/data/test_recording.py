@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 import sqlite3
 import struct
@@ -396,3 +397,22 @@ def test_metadata_that_lies_about_files_is_not_believed(tmp_path, write_recordin
     (path / "metadata.yaml").write_text(yaml.safe_dump(text))
     with Recording(path) as recording:
         assert recording.topics == TOPICS
+
+
+@pytest.mark.parametrize("written", [1, 400])
+def test_without_room_it_says_what_to_do(tmp_path, written):
+    """A chunk is written when it is full, or at the end."""
+    message = {"data": np.random.default_rng(0).bytes(4000).hex()}
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def write() -> None:
+        with RecordingWriter(tmp_path / "full") as writer:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+            for k in range(written):
+                writer.write("/said", "std_msgs/msg/String", k, message)
+
+    try:
+        with pytest.raises(DataError, match=r"full: cannot be written \(.*\)\. Make room, and"):
+            write()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -103,16 +103,17 @@ def test_tokens_of_vits_and_cnns(backbone, changes, tokens, pooled):
     assert feature.shape == (2, pooled) == (2, encoder.pooled_width)
 
 
-def test_imu_tokens_are_a_strided_convolution():
+@pytest.mark.parametrize("channels", [6, 12])
+def test_imu_tokens_are_a_strided_convolution(channels):
     import torch
 
     from xmodal_ros.nn.architecture import ImuSettings
     from xmodal_ros.nn.imu import ImuEncoder
 
-    settings = ImuSettings(samples=40, patch=16, stride=8, width=32, depth=1)
+    settings = ImuSettings(samples=40, channels=channels, patch=16, stride=8, width=32, depth=1)
     encoder = ImuEncoder(settings).eval()
-    windows = torch.randn(2, 40, 6, generator=torch.Generator().manual_seed(0))
-    kernel = encoder.patches.weight.unflatten(1, (16, 6)).transpose(1, 2)
+    windows = torch.randn(2, 40, channels, generator=torch.Generator().manual_seed(0))
+    kernel = encoder.patches.weight.unflatten(1, (16, channels)).transpose(1, 2)
     expected = torch.nn.functional.conv1d(
         encoder.norm(windows.transpose(1, 2)), kernel, encoder.patches.bias, stride=8
     )
@@ -121,3 +122,23 @@ def test_imu_tokens_are_a_strided_convolution():
     tokens, cls = encoder(windows)
     torch.testing.assert_close(found[0], expected.transpose(1, 2), rtol=1e-4, atol=1e-5)
     assert (tokens.shape, cls.shape) == ((2, 4, 32), (2, 32))
+
+
+@pytest.mark.parametrize("norm", ["batch", "layer"])
+def test_units_of_the_channels_do_not_matter_once_it_has_seen_them(norm):
+    """The first BatchNorm learns mean and deviation of each channel, whatever its unit."""
+    import torch
+
+    from xmodal_ros.nn.architecture import ImuSettings
+    from xmodal_ros.nn.imu import ImuEncoder
+
+    settings = ImuSettings(samples=40, channels=12, width=32, depth=1, norm=norm, dropout=0.0)
+    windows = torch.randn(8, 40, 12, generator=torch.Generator().manual_seed(0))
+    made = []
+    for scale, offset in ((1.0, 0.0), (57.3, -9.81)):
+        torch.manual_seed(0)
+        encoder = ImuEncoder(settings)
+        encoder.norm.momentum = None  # a plain mean over what was seen
+        encoder.train()(scale * windows + offset)
+        made.append(encoder.eval()(scale * windows + offset)[1])
+    torch.testing.assert_close(made[0], made[1], rtol=1e-3, atol=1e-3)

@@ -63,7 +63,22 @@ def self_attention_of(module, streams: list[np.ndarray]) -> np.ndarray:
     return (x + linear(attention.out, mixed)).mean(0)
 
 
-ORACLES = {"mean": mean_of, "concat": concat_of, "self_attention": self_attention_of}
+def gate_of(module, streams: list[np.ndarray]) -> np.ndarray:
+    pooled = np.zeros((len(streams), DIM))
+    for k, x in enumerate(streams):
+        if len(x):
+            pooled[k] = x.mean(0) / np.linalg.norm(x.mean(0))
+    scores = linear(module.weigh[2], gelu(linear(module.weigh[0], pooled.ravel())))
+    powers = np.exp(scores) * [len(x) > 0 for x in streams]
+    return powers / powers.sum() @ pooled
+
+
+ORACLES = {
+    "mean": mean_of,
+    "concat": concat_of,
+    "self_attention": self_attention_of,
+    "gate": gate_of,
+}
 
 
 @pytest.mark.parametrize("fusion", PEERS)

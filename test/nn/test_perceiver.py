@@ -174,12 +174,11 @@ class Stage(nn.Module):
         return (self.module(x, mask),)
 
 
-@pytest.mark.parametrize("qk_norm", [False, True])
-@pytest.mark.parametrize("backend", ["torch", "openvino", "onnxruntime"])
-def test_backends_agree_whatever_is_masked(backend, qk_norm, tmp_path, monkeypatch):
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
+def test_backends_agree_whatever_is_masked(backend, tmp_path, monkeypatch):
     pytest.importorskip(backend)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    stage = Stage(resampler(qk_norm=qk_norm)).eval()
+    stage = Stage(resampler(qk_norm=True)).eval()
     made = create(backend, Target("cpu", "fp32", 1), ConversionCache("perceiver"))
     example = (np.zeros((1, 9, DIM), np.float32), np.ones((1, 9), np.float32))
     compiled = made.compile("perceiver", stage, example)

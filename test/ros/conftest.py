@@ -128,6 +128,10 @@ class Graph:
             assert node.trigger_activate() == spin.SUCCESS
         return node
 
+    def add(self, node: Any) -> None:
+        """Let another node of this process run its callbacks."""
+        self._executors[0].add_node(node)
+
     def listen(self, topic: str, kind: Any, to: Callable[[Any], Any], qos: Any = 100) -> None:
         """Subscribe the peer."""
         self.peer.create_subscription(kind, topic, to, qos)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 
-import numpy as np
 import pytest
 
 from xmodal_ros.core.errors import DataError
@@ -108,8 +107,7 @@ def test_the_rate_is_limited_by_the_stamps(messages) -> None:
     for step in range(10):  # 25 Hz
         run.push(step)
 
-    intervals = np.diff(run.published)
-    assert (intervals >= 1e8).all()
+    assert len(run.published) == 4  # of 0.4 s
     assert run.pipeline.limited == 10 - len(run.published)
 
 

@@ -16,6 +16,8 @@ from xmodal_ros.core.errors import DataError, UserError
 from xmodal_ros.core.settings import InferenceSettings, Settings
 from xmodal_ros.data.recording import Recording, RecordingWriter
 from xmodal_ros.data.replay import observations
+from xmodal_ros.eval.evaluate import predict
+from xmodal_ros.eval.parity import compare, read_answers
 from xmodal_ros.ros.play import Player, PlayOptions
 from xmodal_ros.runtime.bundle import Bundle
 from xmodal_ros.runtime.predictor import Predictor
@@ -112,6 +114,41 @@ def test_lock_step_is_bit_equal_to_offline(graph, processes, recording, offline)
             assert live[stamp_ns].tobytes() == answer.tobytes()
     assert "rgb9" in processes.output(node)
     assert processes.stop(node) == 0
+
+
+def test_activities_over_time_are_bit_equal_too(graph, processes, recording, tmp_path) -> None:
+    """Limited rate, filter, begin of the current class: whole messages, with the IMU as anchor."""
+    chosen = {
+        "sync": {"anchor": "imu"},
+        "output": {"max_rate_hz": 15.0},
+        "smoothing": {"method": "hmm", "time_constant_s": 0.2, "margin": 0.01, "hold_s": 0.1},
+        "inference": {"bundle": str(graph.bundle), "backend": "torch", "threads": 1},
+    }
+    evaluation = predict(recording, tmp_path, Settings.from_mapping(chosen), lambda _: None)
+    offline = read_answers(tmp_path / "predictions")
+    steps_s = np.diff(evaluation.gathered.stamps_ns) * 1e-9
+    assert steps_s.mean() == pytest.approx(1 / 15, rel=0.05)
+    heads = [p.heads["activity"] for p in evaluation.gathered.heads["activity"]]
+    assert not np.allclose(heads[-1].probabilities, heads[-1].over_time.raw)
+
+    groups = ("sync", "output", "smoothing")
+    parameters = [f"{g}.{name}:={value}" for g in groups for name, value in chosen[g].items()]
+    live, heard = tmp_path / "live", []
+    with RecordingWriter(live) as writer:
+        for head, kind in KINDS.items():
+            name = f"xmodal_msgs/msg/{kind.__name__}"
+
+            def take(data: bytes, topic: str = f"/perception/{head}", name: str = name) -> None:
+                heard.append(topic)
+                writer.write_raw(topic, name, START_NS, data)
+
+            graph.peer.create_subscription(kind, f"/perception/{head}", take, 1000, raw=True)
+        node = start_node(processes, graph.bundle, "output.lock_step:=true", *parameters)
+        graph.until(lambda: all(graph.peer.count_publishers(f"/perception/{h}") for h in KINDS))
+        player = processes.start("play", str(recording), "--lock-step", "--timeout", "60")
+        graph.until(lambda: player.poll() is not None and len(heard) >= len(offline))
+        assert processes.stop(node) == 0
+    assert compare(offline, read_answers(live)).complete
 
 
 def test_real_time_loses_nothing(graph, processes, recording, offline) -> None:

@@ -273,7 +273,6 @@ def test_in_lock_step_the_perception_node_answers_every_frame(graph, processes) 
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (("--set", "scene.shapes=cup"), "scene.shapes: unknown name 'cup'"),
         (("--ros-args", "-p", "camera.with:=64"), "camera: unknown setting 'with'"),
         (("--set", "nonsense"), "--set: got 'nonsense'; expected group.name=value"),
     ],

@@ -278,6 +278,11 @@ def test_a_manifest_that_is_not_a_mapping_is_named(copy, text, problem):
             "architecture.branches.camera.backbone: timm",
         ),
         (
+            ("architecture", "branches", "imu", "channels"),
+            12,
+            "architecture.branches.imu.channels is 12, an IMU has 6",
+        ),
+        (
             ("architecture", "heads", "grasp", "streams"),
             ["nose"],
             "architecture.heads.grasp.streams: got 'nose'",

@@ -28,7 +28,7 @@ def test_a_data_set_is_made_and_told_of(tmp_path: Path) -> None:
     out = tmp_path / "data"
     settings = [part for name in COARSE for part in ("--set", name)]
     said = _run("dataset", "--out", str(out), "--episodes", "1", "--jobs", "1", *settings)
-    assert "1/1" in said
+    assert "1/1 episodes" in said
     assert "times real time" in said
     assert "grasps: 1 " in said
     assert (out / "episode_000000" / "episode_000000.mcap").is_file()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from xmodal_ros.core.settings import Settings
 from xmodal_ros.data.recording import Recording
 from xmodal_ros.data.replay import observations
 from xmodal_ros.data.splits import load_split
+from xmodal_ros.data.visual_tactile import read_dataset
 from xmodal_ros.sim.cell import Cell, SimulationDiverged
 from xmodal_ros.sim.dataset import EPOCH_NS, make_dataset
 from xmodal_ros.sim.logbook import LATENCY_NS
@@ -41,11 +43,45 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_the_same_seed_gives_the_same_bytes_in_other_processes(
-    folder: Path, tmp_path: Path
+@pytest.fixture
+def interrupted(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same data set, cut off while its second episode was written."""
+    from xmodal_ros.sim import dataset
+
+    out = tmp_path / "again"
+
+    def make(where: Path, number: int, seed: int, settings: object) -> dataset.Facts:
+        if number == 1:
+            (where / "episode_000001").mkdir()
+            raise KeyboardInterrupt
+        shutil.copytree(folder / "episode_000000", where / "episode_000000")
+        return dataset.Facts("episode_000000", seed, 1.0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dataset, "make_episode", make)
+        with pytest.raises(KeyboardInterrupt):
+            make_dataset(out, 2, 7, COARSE)
+    return out
+
+
+def test_an_interrupted_run_goes_on_to_the_same_bytes_in_other_processes(
+    folder: Path, interrupted: Path
 ) -> None:
-    make_dataset(tmp_path / "again", 2, 7, COARSE, jobs=2)
-    assert _hashes(tmp_path / "again") == _hashes(folder)
+    before = (interrupted / "episode_000000").stat().st_mtime_ns
+    seen: dict[str, bool] = {}
+    make_dataset(
+        interrupted, 2, 7, COARSE, jobs=2, listener=lambda f, made: seen.update({f.name: made})
+    )
+    assert _hashes(interrupted) == _hashes(folder)
+    assert (interrupted / "episode_000000").stat().st_mtime_ns == before
+    assert seen == {"episode_000000": False, "episode_000001": True}
+
+
+def test_an_unfinished_data_set_is_neither_read_nor_mixed_with_another(interrupted: Path) -> None:
+    with pytest.raises(DataError, match=r"again: is not finished.* Repeat the command"):
+        read_dataset(interrupted)
+    with pytest.raises(DataError, match=r"again: an unfinished data set .* asked for otherwise"):
+        make_dataset(interrupted, 2, 8, COARSE)
 
 
 def test_topics_are_those_of_a_robot(folder: Path) -> None:
@@ -145,14 +181,14 @@ def test_episodes_that_share_a_thing_are_in_one_group(
 ) -> None:
     from xmodal_ros.sim import dataset
 
-    def made(out: Path, number: int, seed: int, settings: object) -> dataset.Facts:
+    def make(out: Path, number: int, seed: int, settings: object) -> dataset.Facts:
         name = f"episode_{number:06d}"
         (out / name).mkdir()
         (out / name / f"{name}.mcap").touch()
         units = {0: ("a", "b"), 1: ("c", "d"), 2: ("e", "f"), 3: ("d", "e")}.get(number, ())
         return dataset.Facts(name, seed, 1.0, gel_units=units)
 
-    monkeypatch.setattr(dataset, "make_episode", made)
+    monkeypatch.setattr(dataset, "make_episode", make)
     make_dataset(tmp_path / "data", 20, 0, COARSE)
     split = load_split(tmp_path / "data" / "split.csv")
     group = [row.group for row in split.rows]

@@ -26,7 +26,7 @@ def test_overrides_go_to_their_groups() -> None:
     ("override", "text"),
     [
         ("gel", r"--set: got 'gel'; expected group\.name=value"),
-        ("radar.range=3", r"sim: unknown group 'radar'; expected one of scene, policy, camera,"),
+        ("radar.range=3", r"--set: got 'radar\.range=3'; .* one of the groups scene, policy,"),
         ("gel.wide=3", r"gel: unknown setting 'wide'. Did you mean 'width'\?"),
         ("gel.width=3", r"gel\.width: got 3; expected a value from 32 to 1280 px"),
         ("topics.jpeg_quality=101", r"topics\.jpeg_quality: got 101"),
@@ -35,3 +35,8 @@ def test_overrides_go_to_their_groups() -> None:
 def test_what_is_wrong_is_named(override: str, text: str) -> None:
     with pytest.raises(SettingsError, match=text):
         read_overrides([override])
+
+
+def test_an_unknown_group_is_told_those_there_are() -> None:
+    with pytest.raises(SettingsError, match=r"sim: unknown group 'radar'; expected one of scene,"):
+        sim_settings({"radar": {"range": 3}})

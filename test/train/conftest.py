@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
+from xmodal_ros.runtime.backends import create  # noqa: E402
+from xmodal_ros.train import features  # noqa: E402
 from xmodal_ros.train.examples import Index  # noqa: E402
 from xmodal_ros.train.recipe import Recipe, Schedule  # noqa: E402
 
 PEOPLE, EACH, SAMPLES = 6, 20, 32
+
+
+@pytest.fixture(scope="session", autouse=True)
+def eager_features() -> Iterator[None]:
+    """Frozen features by torch: OpenVINO converts every encoder anew, for seconds each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(features, "create", lambda name, *rest: create("torch", *rest))
+        yield
 
 
 class Waves:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from xmodal_ros.core.declare import from_mapping, setting, validate
 from xmodal_ros.core.errors import SettingsError
+from xmodal_ros.core.language import LanguageSettings
+from xmodal_ros.core.smoothing import SmoothingSettings
 from xmodal_ros.core.types import Modality
 
 
@@ -175,22 +177,31 @@ DEFAULT_STREAMS = (
     StreamSettings(name="lidar", modality="lidar", topic="lidar/points", tolerance_s=0.1),
 )
 
-_GROUPS = {"sync": SyncSettings, "inference": InferenceSettings, "output": OutputSettings}
+GROUPS = {
+    "sync": SyncSettings,
+    "inference": InferenceSettings,
+    "smoothing": SmoothingSettings,
+    "output": OutputSettings,
+    "language": LanguageSettings,
+}
+"""Settings that are there once, by the name of their group."""
 
 
 @dataclass(frozen=True)
 class Settings:
     """Everything that can be set about the data path.
 
-    In YAML: the groups `sync`, `inference`, `output`, and `streams`, a mapping from a stream's
-    name to its settings. Naming `streams` replaces the default ones; a default stream that is
-    named keeps its other defaults.
+    In YAML: the groups of `GROUPS`, and `streams`, a mapping from a stream's name to its settings.
+    Naming `streams` replaces the default ones; a default stream that is named keeps its other
+    defaults.
     """
 
     streams: tuple[StreamSettings, ...] = DEFAULT_STREAMS
     sync: SyncSettings = SyncSettings()
     inference: InferenceSettings = InferenceSettings()
+    smoothing: SmoothingSettings = field(default_factory=SmoothingSettings)
     output: OutputSettings = OutputSettings()
+    language: LanguageSettings = field(default_factory=LanguageSettings)
 
     def __post_init__(self) -> None:
         names = [s.name for s in self.streams]
@@ -243,14 +254,14 @@ class Settings:
             SettingsError: unknown group, stream setting or value.
         """
         for group in values:
-            if group not in _GROUPS and group != "streams":
-                known = ", ".join(["streams", *_GROUPS])
+            if group not in GROUPS and group != "streams":
+                known = ", ".join(["streams", *GROUPS])
                 raise SettingsError(
                     f"unknown group '{group}'", where="settings", expected=f"one of {known}"
                 )
         made: dict[str, Any] = {
             name: from_mapping(group, _named(values.get(name), name), name)
-            for name, group in _GROUPS.items()
+            for name, group in GROUPS.items()
         }
         streams = _named(values.get("streams"), "streams")
         if streams:
@@ -259,7 +270,7 @@ class Settings:
 
     def to_mapping(self) -> dict[str, Any]:
         """The complete nested form, which `from_mapping` reads; for writing beside results."""
-        made: dict[str, Any] = {name: dataclasses.asdict(getattr(self, name)) for name in _GROUPS}
+        made: dict[str, Any] = {name: dataclasses.asdict(getattr(self, name)) for name in GROUPS}
         made["streams"] = {}
         for stream in self.streams:
             values = dataclasses.asdict(stream)

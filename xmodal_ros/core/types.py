@@ -102,6 +102,18 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class OverTime:
+    """What is known of an answer from those before it; see `core.smoothing`."""
+
+    raw: np.ndarray
+    """`(C,) float32`, calibrated probabilities of this observation alone."""
+    since_ns: int
+    """Stamp of the observation with which the current class began to lead."""
+    previous: str
+    """Label of the class before; empty where none is known."""
+
+
+@dataclass(frozen=True, slots=True)
 class HeadPrediction:
     """The answer of one head: class probabilities after calibration.
 
@@ -125,6 +137,10 @@ class HeadPrediction:
     """Decision threshold of a two-class head on the probability of class 1."""
     ood_score: float = float("nan")
     """Distance of the embedding from the training data, 1 = the training set's 99th percentile."""
+    abstain_below: float = 0.0
+    """Confidence under which the head abstains."""
+    over_time: OverTime | None = None
+    """Set where `probabilities` are filtered over time."""
 
     @property
     def label(self) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 
 from xmodal_ros.core.buffer import Buffer, Columns
 from xmodal_ros.core.errors import SettingsError
+from xmodal_ros.core.resample import MOST_SAMPLES, interpolate, lowpass
 from xmodal_ros.core.types import IMU_VALUES, Modality
 
 SKEW = "skew"
@@ -51,7 +52,10 @@ class Clip:
 
 @dataclass(frozen=True)
 class Resampled:
-    """`samples` values on a grid of `rate_hz` that ends at the anchor, interpolated linearly.
+    """`samples` values on a grid of `rate_hz` that ends at the anchor.
+
+    They are interpolated linearly; with `lowpass`, what the grid cannot hold is taken away first,
+    see `core.resample`; no other samples are read for it.
 
     Two neighbouring messages further apart than twice the stream's tolerance are a hole, and what
     is older is not used. Where a stream began, or came back from a hole, within the window, its
@@ -62,11 +66,16 @@ class Resampled:
 
     samples: int
     rate_hz: float
+    lowpass: bool = False
 
     def __post_init__(self) -> None:
         if self.samples < 1 or not self.rate_hz > 0:
             raise SettingsError(
                 f"got {self}", where="window", expected="samples >= 1 and rate_hz > 0"
+            )
+        if self.lowpass and self.samples > MOST_SAMPLES:
+            raise SettingsError(
+                f"got {self}", where="window", expected=f"samples <= {MOST_SAMPLES} with lowpass"
             )
 
 
@@ -141,7 +150,7 @@ def read(
         The reading, or one of `SKEW`, `GAP`, `HISTORY`.
     """
     if isinstance(window, Resampled):
-        return _resample(offsets, buffer, time_ns, tolerance_ns)
+        return _resample(window, offsets, buffer, time_ns, tolerance_ns)
     index = buffer.nearest(time_ns)
     if index < 0 or abs(buffer.times_ns[index] - time_ns) > tolerance_ns:
         return SKEW
@@ -163,30 +172,43 @@ def read(
     return Reading(sample.data, stamps, distance_ns, frames)
 
 
+def resample(
+    window: Resampled, offsets: np.ndarray, times_ns: np.ndarray, values: np.ndarray
+) -> np.ndarray:
+    """The content of a resampled window, live and cut from a recording.
+
+    Args:
+        window: What to read.
+        offsets: `offsets_ns(window)`, computed once.
+        times_ns: Of the samples, relative to the anchor, increasing. Shape: (M,) int64, from the
+            last one at or before the window's first time to the first at or after the anchor.
+        values: Shape: (C, M) float32.
+
+    Returns:
+        Shape: (T, C) float32.
+    """
+    if times_ns.size == 1:
+        data = np.repeat(values, offsets.size, axis=1)
+    elif window.lowpass:
+        data = lowpass(times_ns, values, window.samples, 1e9 / window.rate_hz)
+    else:
+        data = interpolate(times_ns, values, offsets)
+    return data.T.astype(np.float32, order="C")  # (C, T) -> (T, C)
+
+
 def _resample(
-    offsets: np.ndarray, buffer: Buffer, time_ns: int, tolerance_ns: int
+    window: Resampled, offsets: np.ndarray, buffer: Buffer, time_ns: int, tolerance_ns: int
 ) -> Reading | str:
     assert buffer.columns
     first, last = buffer.around(time_ns + int(offsets[0]), time_ns)
     if last < 0 or time_ns - buffer.times_ns[last] > tolerance_ns:
         return SKEW
     times = np.frombuffer(buffer.times_ns, np.int64)[first : last + 1] - time_ns
-    steps = np.diff(times)
-    holes = np.flatnonzero(steps > 2 * tolerance_ns)
+    holes = np.flatnonzero(np.diff(times) > 2 * tolerance_ns)
     begin = int(holes[-1]) + 1 if holes.size else 0
     if times[begin] > max(int(offsets[0]), -ENOUGH_NS):
         return GAP if begin else HISTORY
-    times, steps = times[begin:], steps[begin:]
     values = buffer.columns.values[:, first + begin : last + 1]  # (6, M)
-    if times.size == 1:
-        data = np.repeat(values, offsets.size, axis=1)
-    else:
-        left = times.searchsorted(offsets, side="right") - 1
-        left = np.minimum(np.maximum(left, 0), times.size - 2)  # a third of the time of np.clip
-        weight = (offsets - times[left]) / steps[left]
-        weight = np.minimum(np.maximum(weight, 0.0), 1.0)
-        start = values.take(left, axis=1)
-        data = start + weight * (values.take(left + 1, axis=1) - start)  # (6, M) -> (6, T)
     stamps = (buffer.samples[first + begin].stamp_ns, buffer.samples[last].stamp_ns)
-    window = data.T.astype(np.float32, order="C")
-    return Reading(window, stamps, buffer.times_ns[last] - time_ns)
+    data = resample(window, offsets, times[begin:], values)
+    return Reading(data, stamps, buffer.times_ns[last] - time_ns)

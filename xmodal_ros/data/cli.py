@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
+
+from xmodal_ros.progress import progress_bar
 
 if TYPE_CHECKING:
     from xmodal_ros.data.visual_tactile.check import Report
@@ -50,8 +44,12 @@ def check(
         typer.echo(json.dumps(report.to_mapping(), indent=1))
     else:
         console = Console()
-        with _bar(console) as listener:
-            report = _check(root, kind, split, listener)
+        with progress_bar(console, "looking at it") as bar:
+
+            def listen(done: int, total: int) -> None:
+                bar.update(done, f"{done}/{total}, {bar.rate(done):.0f} per s", total=total)
+
+            report = _check(root, kind, split, listen)
         _show(console, report)
     if not report.good:
         raise typer.Exit(1)
@@ -63,12 +61,17 @@ def _check(
     split: str,
     listener: Callable[[int, int], None] = lambda done, total: None,
 ) -> Report:
-    """Check what is in a folder: images, inertial sensors, or in recordings both."""
-    from xmodal_ros.data import inertial, visual_tactile
+    """Check what is in a folder: images, inertial sensors or LiDARs, in recordings all."""
+    from xmodal_ros.data import inertial, point_cloud, visual_tactile
     from xmodal_ros.data.inertial.check import check as check_tracks
     from xmodal_ros.data.inertial.check import join
+    from xmodal_ros.data.point_cloud.check import check as check_clouds
+    from xmodal_ros.data.point_cloud.check import join as join_clouds
     from xmodal_ros.data.visual_tactile.check import check as check_images
 
+    of_clouds = point_cloud.KINDS.keys() - visual_tactile.KINDS.keys()
+    if kind in of_clouds or (not kind and point_cloud.recognise(root) in of_clouds):
+        return check_clouds(point_cloud.read_clouds(root, kind, split), listener)
     without_images = inertial.KINDS.keys() - visual_tactile.KINDS.keys()
     if kind in without_images or (not kind and inertial.recognise(root) in without_images):
         return check_tracks(inertial.read_tracks(root, kind, split))
@@ -76,11 +79,14 @@ def _check(
     report = check_images(data, listener)
     if data.kind in (visual_tactile.recordings.KIND, visual_tactile.simulated.KIND):
         report = join(report, inertial.read_tracks(root, inertial.recordings.KIND, split))
+        clouds = point_cloud.read_clouds(root, point_cloud.recordings.KIND, split)
+        report = join_clouds(report, clouds, listener)
     return report
 
 
 def _show(console: Console, report: Report) -> None:
     from xmodal_ros.data.inertial.problems import PROBLEMS as OF_TRACKS
+    from xmodal_ros.data.point_cloud.problems import PROBLEMS as OF_CLOUDS
     from xmodal_ros.data.visual_tactile.example import PROBLEMS as OF_IMAGES
 
     for problem in report.problems:
@@ -98,27 +104,7 @@ def _show(console: Console, report: Report) -> None:
             labels.add_row(head, part, f"{found.majority:.1%}", constant, classes)
     console.print(parts, labels)
     counts = Counter(problem.kind for problem in report.problems)
-    told = ", ".join(f"{counts[kind]} {kind}" for kind in OF_IMAGES + OF_TRACKS if counts[kind])
+    kinds = OF_IMAGES + OF_TRACKS + OF_CLOUDS
+    told = ", ".join(f"{counts[kind]} {kind}" for kind in kinds if counts[kind])
     verdict = f"problems: {told}" if told else "nothing is wrong with it"
     console.print(f"{report.root} ({report.kind}): {verdict}", soft_wrap=True, highlight=False)
-
-
-@contextmanager
-def _bar(console: Console) -> Iterator[Callable[[int, int], None]]:
-    """A bar over images; yields what to call with those done and all."""
-    columns = (
-        TextColumn("{task.fields[state]}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("images", total=None, state="looking at images", visible=False)
-
-        def listen(done: int, total: int) -> None:
-            rate = done / (bar.tasks[task].elapsed or 1.0)
-            bar.update(
-                task, completed=done, total=total, state=f"{rate:.0f} images/s", visible=True
-            )
-
-        yield listen

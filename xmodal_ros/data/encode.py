@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from xmodal_ros.core.types import HeadPrediction, Modality, Prediction
+from xmodal_ros.core.types import HeadPrediction, Modality, OverTime, Prediction
 
 Fields = dict[str, Any]
 EMBEDDING_TYPE = "xmodal_msgs/msg/Embedding"
@@ -82,6 +82,16 @@ def _classes(head: HeadPrediction) -> Fields:
     }
 
 
+def _activity(head: HeadPrediction) -> Fields:
+    over_time = head.over_time or OverTime(head.probabilities, 0, "")
+    return {
+        **_classes(head),
+        "raw_probabilities": over_time.raw,
+        "since": seconds(over_time.since_ns),
+        "previous_label": over_time.previous,
+    }
+
+
 def _grasp(head: HeadPrediction) -> Fields:
     probability = float(head.probabilities[1])
     return {
@@ -93,7 +103,7 @@ def _grasp(head: HeadPrediction) -> Fields:
 
 _ANSWERS: dict[str, tuple[str, Callable[[HeadPrediction], Fields]]] = {
     "material": ("xmodal_msgs/msg/MaterialClass", _classes),
-    "activity": ("xmodal_msgs/msg/Activity", _classes),
+    "activity": ("xmodal_msgs/msg/Activity", _activity),
     "grasp": ("xmodal_msgs/msg/GraspSuccess", _grasp),
 }
 """Message type and its own fields, by a head's task."""

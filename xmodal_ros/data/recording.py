@@ -219,7 +219,7 @@ class RecordingWriter:
         """Write a rosbags message, or one as nested mappings.
 
         Raises:
-            DataError: a mapping has a field that the type has not.
+            DataError: a mapping has a field that the type has not, or there is no room.
         """
         if isinstance(message, Mapping):
             message = make_message(self.store, type_name, message)
@@ -228,13 +228,20 @@ class RecordingWriter:
     def write_raw(
         self, topic: str, type_name: str, log_time_ns: int, data: bytes | memoryview
     ) -> None:
-        """Write a message that is serialized already (CDR)."""
+        """Write a message that is serialized already (CDR).
+
+        Raises:
+            DataError: there is no room.
+        """
         key = topic, type_name
         if key not in self._connections:
             self._connections[key] = self._writer.add_connection(
                 topic, type_name, typestore=self.store
             )
-        self._writer.write(self._connections[key], log_time_ns, data)
+        try:
+            self._writer.write(self._connections[key], log_time_ns, data)
+        except OSError as error:
+            raise self._unwritten(error) from error
 
     def __enter__(self) -> RecordingWriter:
         """Open already."""
@@ -242,7 +249,17 @@ class RecordingWriter:
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         """Finish the files; after an exception, leave them without an index."""
-        if kind is None:
-            self._writer.close()
-        else:
+        if kind is not None:
             self._writer.abort()
+            return
+        try:
+            self._writer.close()
+        except OSError as error:
+            raise self._unwritten(error) from error
+
+    def _unwritten(self, error: OSError) -> DataError:
+        return DataError(
+            f"cannot be written ({error.strerror})",
+            where=str(self.path),
+            do="Make room, and run the same command again",
+        )

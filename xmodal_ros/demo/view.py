@@ -11,13 +11,13 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from xmodal_ros.data.labels import Track
 from xmodal_ros.demo.watch import Watcher
-from xmodal_ros.eval.labels import LabelTrack
 
 BAR_CELLS = 20
 PLAIN_PERIOD_S = 5.0
 
-Tracks = Mapping[str, LabelTrack]
+Tracks = Mapping[str, Track]
 
 
 @contextmanager

@@ -14,11 +14,13 @@ import yaml
 
 from xmodal_ros.core.errors import DataError
 from xmodal_ros.core.settings import Settings
+from xmodal_ros.core.smoothing import Smoother
+from xmodal_ros.core.throttle import Throttle
 from xmodal_ros.core.types import Observation, Prediction
 from xmodal_ros.data.encode import encode
+from xmodal_ros.data.labels import Track, label_tracks
 from xmodal_ros.data.recording import Recording, RecordingWriter
 from xmodal_ros.data.replay import observations
-from xmodal_ros.eval.labels import LabelTrack, label_heads
 from xmodal_ros.eval.pictures import Moment, moment
 from xmodal_ros.eval.problems import head_problems, stream_problems
 from xmodal_ros.eval.report import write_report
@@ -91,10 +93,13 @@ def predict(
         with Predictor(bundle, used.inference) as predictor, _writer(Path(out)) as writer:
             moments = _Moments(tracks, source, predictor)
             predictor.warm_up()
+            throttle, smoother = Throttle(), Smoother(used.smoothing)
             begun_ns = before_ns = time.perf_counter_ns()
             for observation in replay:
+                if not throttle.admits(observation.stamp_ns, used.output.max_rate_hz):
+                    continue
                 read_ns = time.perf_counter_ns() - before_ns
-                prediction = predictor.predict(observation)
+                prediction = smoother.apply(predictor.predict(observation))
                 for head, (type_name, fields) in encode(prediction).items():
                     writer.write(f"{NAMESPACE}/{head}", type_name, prediction.stamp_ns, fields)
                 gathered.add(prediction, read_ns)
@@ -181,13 +186,9 @@ def _spread(found: Iterable[Observation], count: int) -> list[Observation]:
     return kept[:: max(1, len(kept) // count)][:count]
 
 
-def read_labels(source: Recording) -> dict[str, LabelTrack]:
+def read_labels(source: Recording) -> dict[str, Track]:
     """Label tracks by head."""
-    tracks = {}
-    for head, topic in label_heads(source.topics).items():
-        entries = [(time_ns, message.data) for _, _, time_ns, message in source.messages([topic])]
-        tracks[head] = LabelTrack(entries, source.end_ns + 1)
-    return tracks
+    return label_tracks(source, source.end_ns + 1)
 
 
 def _writer(out: Path) -> RecordingWriter:
@@ -222,13 +223,13 @@ class _Moments:
     """Draws observations spread over the labelled stretches, or else over the recording."""
 
     def __init__(
-        self, tracks: Mapping[str, LabelTrack], source: Recording, predictor: Predictor
+        self, tracks: Mapping[str, Track], source: Recording, predictor: Predictor
     ) -> None:
         self._predictor, self._focus = predictor, Focus(predictor)
         self._focus.load()  # now, since predictions are timed
         # Late in a stretch, when clips and windows have filled.
         late = sorted(
-            (s.start_ns + 3 * s.end_ns) // 4 for track in tracks.values() for s in track.segments
+            (s.start_ns + 3 * s.end_ns) // 4 for track in tracks.values() for s in track.intervals
         )
         if late:
             step = max(1, -(-len(late) // MOMENTS))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from xmodal_ros.core.types import Prediction
-from xmodal_ros.eval.labels import NO_LABEL, LabelTrack, Segment
+from xmodal_ros.data.labels import NO_LABEL, Interval, Track
 from xmodal_ros.eval.metrics import Scores, score
 
 
@@ -30,7 +30,7 @@ class HeadResult:
     """`(N,) bool`."""
     truth: np.ndarray
     """`(N,) int64` class index, `NO_LABEL` or `UNKNOWN_LABEL`."""
-    segments: tuple[Segment, ...]
+    segments: tuple[Interval, ...]
     """Labelled stretches of the recording; empty when it carries no labels for this head."""
 
     @property
@@ -85,11 +85,11 @@ class Gathered:
         for name in prediction.heads:
             self.heads.setdefault(name, []).append(prediction)
 
-    def head_results(self, tracks: Mapping[str, LabelTrack]) -> dict[str, HeadResult]:
+    def head_results(self, tracks: Mapping[str, Track]) -> dict[str, HeadResult]:
         """Arrays per head, with the true labels of `tracks`."""
         return {name: self._head(name, tracks.get(name)) for name in self.heads}
 
-    def _head(self, name: str, track: LabelTrack | None) -> HeadResult:
+    def _head(self, name: str, track: Track | None) -> HeadResult:
         predictions = self.heads[name]
         answers = [p.heads[name] for p in predictions]
         stamps = np.array([p.stamp_ns for p in predictions], dtype=np.int64)
@@ -104,5 +104,5 @@ class Gathered:
             class_ids=np.array([a.class_id for a in answers], dtype=np.int64),
             abstained=np.array([a.abstained for a in answers]),
             truth=track.indices(stamps.tolist(), answers[0].labels) if track else none,
-            segments=track.segments if track else (),
+            segments=track.intervals if track else (),
         )

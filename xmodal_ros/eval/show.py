@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from xmodal_ros import progress
 from xmodal_ros.eval import evaluate
 
 
 @contextmanager
 def progress_bar(console: Console, name: str) -> Iterator[evaluate.Listener]:
     """A bar over the recording's time; yields the listener that moves it."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[state]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task(escape(name), total=None, state="loading the model")
-        begun_s = None
+    with progress.progress_bar(console, name) as bar:
+        bar.update(0, "loading the model")
 
-        def listen(progress: evaluate.Progress) -> None:
-            nonlocal begun_s
-            begun_s = begun_s or time.monotonic()
-            rate = progress.predictions / max(time.monotonic() - begun_s, 0.1)
-            state = f"{progress.done_s:.1f} of {progress.total_s:.1f} s, {rate:.0f} predictions/s"
-            bar.update(task, completed=progress.done_s, total=progress.total_s, state=state)
+        def listen(seen: evaluate.Progress) -> None:
+            bar.update(
+                seen.done_s,
+                f"{seen.done_s:.1f} of {seen.total_s:.1f} s, "
+                f"{bar.rate(seen.predictions):.0f} predictions/s",
+                total=seen.total_s,
+            )
 
         yield listen
 

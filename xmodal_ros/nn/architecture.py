@@ -8,7 +8,9 @@ from typing import Any
 
 from xmodal_ros.core.declare import from_mapping, setting, validate
 from xmodal_ros.core.errors import SettingsError
-from xmodal_ros.core.types import Modality
+from xmodal_ros.core.types import IMU_VALUES, Modality
+from xmodal_ros.core.windows import Resampled
+from xmodal_ros.nn.lidar_settings import LidarSettings
 from xmodal_ros.nn.normalize import NORMALIZATIONS
 
 
@@ -81,6 +83,21 @@ class ImuSettings:
 
     samples: int = setting(128, "samples in a window", low=8, high=65_536)
     rate_hz: float = setting(50.0, "rate of the window", unit="Hz", low=1.0, high=10_000.0)
+    lowpass: bool = setting(
+        False, "whether what is too fast for the rate is filtered out, or appears as slow motion"
+    )
+    channels: int = setting(
+        6,
+        "specific force and angular rate; with 12, of two devices, no node serves it",
+        low=1,
+        high=1024,
+    )
+    frame: str = setting(
+        "sensor",
+        "frame of the vectors: the sensor's; level, which neither turns nor depends on how the "
+        "sensor is mounted; or both, side by side",
+        choices=["sensor", "level", "both"],
+    )
     patch: int = setting(16, "samples per token", low=1, high=4096)
     stride: int = setting(16, "samples from one token to the next", low=1, high=4096)
     width: int = setting(128, "channels inside the encoder", low=8, high=4096)
@@ -99,10 +116,26 @@ class ImuSettings:
                 f"got {self.patch}", where="patch", expected=f"at most samples ({self.samples})"
             )
         _divides(self.width, self.heads, "width")
+        if self.frame != "sensor" and self.channels != IMU_VALUES:
+            raise SettingsError(
+                f"got '{self.frame}'",
+                where="frame",
+                expected=f"sensor: of {self.channels} channels it is not known what they are",
+            )
+
+    @property
+    def window(self) -> Resampled:
+        """How the stream is read, live and in training."""
+        return Resampled(self.samples, self.rate_hz, self.lowpass)
 
 
-BranchSettings = ImageSettings | GelSettings | ImuSettings
-BRANCHES: dict[str, type[Any]] = {"image": ImageSettings, "gel": GelSettings, "imu": ImuSettings}
+BranchSettings = ImageSettings | GelSettings | ImuSettings | LidarSettings
+BRANCHES: dict[str, type[Any]] = {
+    "image": ImageSettings,
+    "gel": GelSettings,
+    "imu": ImuSettings,
+    "lidar": LidarSettings,
+}
 
 
 @dataclass(frozen=True)
@@ -132,8 +165,9 @@ class Trunk:
     fusion: str = setting(
         "cec",
         "cec conditions tokens on embeddings; for comparison, mean averages tokens, concat puts "
-        "the streams' pooled tokens side by side, self_attention lets tokens attend to each other",
-        choices=["cec", "mean", "concat", "self_attention"],
+        "the streams' pooled tokens side by side, self_attention lets tokens attend to each "
+        "other, gate weighs streams for each example",
+        choices=["cec", "mean", "concat", "self_attention", "gate"],
     )
     attention_heads: int = setting(8, "heads of the conditioning", low=1, high=64)
     dropout: float = setting(0.1, "dropped share before a head, in training", low=0.0, high=0.9)

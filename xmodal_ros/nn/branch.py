@@ -9,12 +9,20 @@ from torch import Tensor, nn
 from xmodal_ros.nn.architecture import BranchSettings, GelSettings, ImuSettings, Trunk
 from xmodal_ros.nn.image import ImageEncoder
 from xmodal_ros.nn.imu import ImuEncoder
+from xmodal_ros.nn.lidar_settings import LidarSettings
+from xmodal_ros.nn.range_view import RangeViewEncoder
 from xmodal_ros.nn.temporal import TemporalAttention
 
+Encoder = ImageEncoder | ImuEncoder | RangeViewEncoder
 
-def build_encoder(settings: BranchSettings) -> ImageEncoder | ImuEncoder:
+
+def build_encoder(settings: BranchSettings) -> Encoder:
     """The encoder that a branch's settings ask for, with random weights."""
-    return ImuEncoder(settings) if isinstance(settings, ImuSettings) else ImageEncoder(settings)
+    if isinstance(settings, ImuSettings):
+        return ImuEncoder(settings)
+    if isinstance(settings, LidarSettings):
+        return RangeViewEncoder(settings)
+    return ImageEncoder(settings)
 
 
 class ContrastiveEncoder(nn.Module):
@@ -101,7 +109,8 @@ class Branch(nn.Module):
         Args:
             inputs: Images, shape: (batch, height, width, 3), uint8; of a gel with `difference`
                 also the images to subtract, of the same shape, and for `reference` 1 where they
-                are known, shape: (batch,). IMU windows, shape: (batch, samples, 6).
+                are known, shape: (batch,). IMU windows, shape: (batch, samples, 6). Range images,
+                shape: (batch, height, width, 4).
 
         Returns:
             Tokens, shape: (batch, tokens, width), and unit-length embeddings, shape: (batch, dim).
@@ -142,6 +151,8 @@ class Branch(nn.Module):
         s = self.settings
         if isinstance(s, ImuSettings):
             return (torch.zeros(1, s.samples, s.channels),)
+        if isinstance(s, LidarSettings):
+            return (torch.zeros(1, s.height, s.width, 4),)
         image = torch.zeros(1, s.height, s.width, 3, dtype=torch.uint8)
         if not isinstance(s, GelSettings) or s.difference == "none":
             return (image,)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from xmodal_ros.nn.architecture import Architecture, ImuSettings
+from xmodal_ros.nn.architecture import Architecture, ImageSettings
 from xmodal_ros.nn.branch import Branch
 from xmodal_ros.nn.image import ImageEncoder
 from xmodal_ros.nn.network import FuseStage
@@ -120,7 +120,7 @@ def image_streams(architecture: Architecture) -> dict[str, tuple[str, ...]]:
         streams = [
             stream
             for stream, branch in branches.items()
-            if not isinstance(branch, ImuSettings) and (branch.rows, branch.columns) != (1, 1)
+            if isinstance(branch, ImageSettings) and (branch.rows, branch.columns) != (1, 1)
         ]
         if streams:
             found[head] = tuple(streams)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from xmodal_ros.nn.architecture import Trunk
@@ -72,8 +73,33 @@ class SelfAttention(nn.Module):
         return self.norm(masked_mean(x + self.attention(x, x, mask_bias(mask, x)), mask))
 
 
-PEERS: dict[str, type[Mean] | type[Concat] | type[SelfAttention]] = {
+class Gate(nn.Module):
+    """A weight for each stream, learned and different for each example, of its pooled tokens.
+
+    What arXiv 2308.16493 leaves open, which weighs unit-length features of vision and IMU 1:1. Our
+    reading: tokens are pooled by their mean and brought to unit length, a hidden layer that sees
+    all of them gives the weights, and an absent stream has none.
+    """
+
+    def __init__(self, trunk: Trunk, streams: int) -> None:
+        super().__init__()
+        self.weigh = nn.Sequential(
+            nn.Linear(streams * trunk.dim, trunk.dim), nn.GELU(), nn.Linear(trunk.dim, streams)
+        )
+        self.norm = nn.LayerNorm(trunk.dim)
+
+    def forward(self, tokens: Sequence[Tensor], present: Tensor) -> Tensor:
+        """Shapes: per stream (batch, tokens, dim), (batch, streams) -> (batch, dim)."""
+        pooled = hide(torch.stack([t.mean(1) for t in tokens], dim=1), present)  # (B, S, d)
+        pooled = F.normalize(pooled, dim=2)
+        scores = self.weigh(pooled.flatten(1)) + mask_bias(present, pooled)[:, 0, 0]
+        weights = scores.softmax(1)[:, :, None]  # (B, S) -> (B, S, 1)
+        return self.norm((weights * pooled).sum(1))
+
+
+PEERS: dict[str, type[Mean] | type[Concat] | type[SelfAttention] | type[Gate]] = {
     "mean": Mean,
     "concat": Concat,
     "self_attention": SelfAttention,
+    "gate": Gate,
 }

@@ -1,10 +1,10 @@
-"""`xmodal node`, `xmodal play` and `xmodal cell`: the commands that join a ROS 2 graph."""
+"""The commands that join a ROS 2 graph: `xmodal node`, `describe`, `ask`, `play` and `cell`."""
 
 from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,31 +16,69 @@ ROS_ARGUMENTS = {"allow_extra_args": True, "ignore_unknown_options": True}
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     app.command(context_settings=ROS_ARGUMENTS)(node)
+    app.command(context_settings=ROS_ARGUMENTS)(describe)
+    app.command()(ask)
     app.command()(play)
     app.command(context_settings=ROS_ARGUMENTS)(cell)
 
 
+SettingsFile = Annotated[
+    Path | None, typer.Option("--settings", help="YAML file with the settings that differ.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="One setting, as for `xmodal eval`."),
+]
+
+
 def node(
-    context: typer.Context,
-    settings: Annotated[
-        Path | None, typer.Option("--settings", help="YAML file with the settings that differ.")
-    ] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="One setting, as for `xmodal eval`."),
-    ] = None,
+    context: typer.Context, settings: SettingsFile = None, overrides: Overrides = None
 ) -> None:
     """Run the live node: subscribe, predict, publish. What follows `--ros-args` goes to ROS."""
-    from xmodal_ros.data.settings_file import load_settings, node_parameters
-
-    chosen = settings or overrides
-    values = load_settings(settings, overrides or []).to_mapping() if chosen else {}
-    others = node_parameters(settings) if settings else {}
+    values, others = _parameters(settings, overrides)
 
     from xmodal_ros.ros import spin
     from xmodal_ros.ros.node import make
 
     raise typer.Exit(spin.run(lambda: make(values, others), context.args, autostart=True))
+
+
+def describe(
+    context: typer.Context, settings: SettingsFile = None, overrides: Overrides = None
+) -> None:
+    """Run the node that answers questions with a language model, at the lowest priority.
+
+    It takes the settings of `xmodal node`; language.path has to be among them. What follows
+    `--ros-args` goes to ROS.
+    """
+    values, others = _parameters(settings, overrides)
+
+    from xmodal_ros.ros.describe import run
+
+    raise typer.Exit(run(values, others, context.args))
+
+
+def ask(
+    question: Annotated[str, typer.Argument(help="In any language that the model knows.")],
+    node: Annotated[str, typer.Option(help="node to ask")] = "/describe",
+    timeout: Annotated[
+        float, typer.Option(min=0.1, help="longest wait for the node, then for the answer [s]")
+    ] = 20.0,
+) -> None:
+    """Ask `xmodal describe` what the sensors show; exit code 1 where it cannot say."""
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    from xmodal_ros.ros.ask import ask as asked
+
+    with Live(console=Console(stderr=True), transient=True) as live:
+        answer = asked(question, node, timeout, lambda text: live.update(Text(text)))
+    if answer.text:
+        typer.echo(answer.text)
+    if answer.message:
+        typer.echo(answer.message, err=True)
+    raise typer.Exit(min(answer.error_code, 1))
 
 
 def play(
@@ -123,3 +161,14 @@ def cell(
     from xmodal_ros.ros.simulated_cell import run
 
     raise typer.Exit(run(values, context.args))
+
+
+def _parameters(
+    settings: Path | None, overrides: list[str] | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settings, nested, and parameters of any node; empty where nothing was named."""
+    from xmodal_ros.data.settings_file import load_settings, node_parameters
+
+    chosen = settings or overrides
+    values = load_settings(settings, overrides or []).to_mapping() if chosen else {}
+    return values, node_parameters(settings) if settings else {}

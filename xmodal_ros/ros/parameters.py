@@ -1,8 +1,7 @@
 """ROS parameters of a node, made from the settings classes and validated by them.
 
-Names: `streams` (which streams there are), `<stream>.<setting>`, `sync.<setting>`,
-`inference.<setting>` and `output.<setting>`. Defaults, units, ranges and descriptions come from
-`core.settings`.
+Names: `streams` (which streams there are), `<stream>.<setting>`, and `<group>.<setting>` for each
+of `core.settings.GROUPS`. Defaults, units, ranges and descriptions come from there.
 """
 
 from __future__ import annotations
@@ -21,16 +20,8 @@ from rclpy.parameter import Parameter
 
 from xmodal_ros.core.declare import Described, describe
 from xmodal_ros.core.errors import SettingsError
-from xmodal_ros.core.settings import (
-    DEFAULT_STREAMS,
-    InferenceSettings,
-    OutputSettings,
-    Settings,
-    StreamSettings,
-    SyncSettings,
-)
+from xmodal_ros.core.settings import DEFAULT_STREAMS, GROUPS, Settings, StreamSettings
 
-GROUPS = {"sync": SyncSettings, "inference": InferenceSettings, "output": OutputSettings}
 OTHERS = ("use_sim_time", "start_type_description_service", "qos_overrides")
 """Parameters of any node."""
 

@@ -18,6 +18,8 @@ import numpy as np
 from xmodal_ros.core.errors import DataError
 from xmodal_ros.core.health import Health
 from xmodal_ros.core.settings import OutputSettings, Settings
+from xmodal_ros.core.smoothing import Smoother
+from xmodal_ros.core.throttle import Throttle
 from xmodal_ros.core.types import Modality, Observation, Prediction
 from xmodal_ros.core.windows import Window
 from xmodal_ros.data.decode import stamp_ns
@@ -81,7 +83,7 @@ class Pipeline:
         self._ingest = Ingest(settings, windows, refused)
         self._arrivals: OrderedDict[int, int] = OrderedDict()  # anchor stamp -> monotonic time
         self._stages: dict[str, deque[int]] = defaultdict(lambda: deque(maxlen=LATENCY_WINDOW))
-        self._last_ns: int | None = None
+        self._begin()
         self.published = self.limited = self.failures = 0
         lock_step = settings.output.lock_step
         self._worker = None if lock_step else Worker(self._predict, "inference")
@@ -118,7 +120,7 @@ class Pipeline:
         """Forget what is buffered, because the clock was set back."""
         self._ingest.clear()
         self._arrivals.clear()
-        self._last_ns = None
+        self._begin()
 
     def recapture_references(self) -> list[str]:
         """Estimate the no-contact images anew; return the names of the tactile streams."""
@@ -141,12 +143,15 @@ class Pipeline:
         if self._worker:
             self._worker.stop()
 
+    def _begin(self) -> None:
+        self._throttle, self._smoother = Throttle(), Smoother(self._settings.smoothing)
+
     def _take(self, observations: Sequence[Observation]) -> Outcome:
         published = self.published
         for observation in observations:
             now = time.monotonic_ns()
             item = _Set(observation, now - self._arrivals.pop(observation.stamp_ns, now), now)
-            if self._too_soon(observation.stamp_ns):
+            if not self._throttle.admits(observation.stamp_ns, self.output.max_rate_hz):
                 self.limited += 1
             elif self._worker:
                 self._worker.submit(item)
@@ -154,17 +159,10 @@ class Pipeline:
                 self._predict(item)
         return Outcome(len(observations), self.published - published)
 
-    def _too_soon(self, stamp_ns: int) -> bool:
-        rate_hz, last_ns = self.output.max_rate_hz, self._last_ns
-        if rate_hz and last_ns is not None and 0 <= stamp_ns - last_ns < 1e9 / rate_hz:
-            return True
-        self._last_ns = stamp_ns
-        return False
-
     def _predict(self, item: _Set) -> None:
         begun = time.monotonic_ns()
         try:
-            prediction = self._predictor.predict(item.observation)
+            prediction = self._smoother.apply(self._predictor.predict(item.observation))
             answered = time.monotonic_ns()
             self._publish(item.observation, prediction, item.sync_ns)
         except Exception as error:  # the next observation may be fine; the node must live

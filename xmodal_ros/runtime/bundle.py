@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xmodal_ros.core.errors import BundleError, SettingsError
+from xmodal_ros.core.range_image import RangeView
 from xmodal_ros.core.settings import Settings
 from xmodal_ros.core.types import Modality
 from xmodal_ros.core.windows import Clip, Nearest, Resampled, Window
@@ -34,6 +35,8 @@ class InputSpec:
     height: int = 0
     """0 where it is not an image."""
     width: int = 0
+    view: RangeView | None = None
+    """How a scan becomes an image; None for all other modalities."""
 
     @property
     def frames(self) -> int:
@@ -168,11 +171,13 @@ def default_bundle() -> Path:
 
 
 def _input(spec: Architecture, stream: str) -> InputSpec:
-    from xmodal_ros.nn.architecture import GelSettings, ImuSettings
+    from xmodal_ros.nn.architecture import GelSettings, ImuSettings, LidarSettings
 
     branch = spec.branch(stream)
     if isinstance(branch, ImuSettings):
-        return InputSpec(branch.modality, Resampled(branch.samples, branch.rate_hz))
+        return InputSpec(branch.modality, branch.window)
+    if isinstance(branch, LidarSettings):
+        return InputSpec(branch.modality, Nearest(), branch.height, branch.width, branch.view)
     window: Window = Nearest()
     if isinstance(branch, GelSettings):
         window = Clip(branch.frames, branch.spacing_s)

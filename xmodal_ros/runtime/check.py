@@ -12,6 +12,7 @@ import yaml
 
 from xmodal_ros.core.declare import from_mapping
 from xmodal_ros.core.errors import SettingsError, UserError
+from xmodal_ros.core.types import IMU_VALUES
 from xmodal_ros.runtime.manifest import (
     CARD,
     FORMAT,
@@ -142,15 +143,21 @@ def _digest(folder: Path, manifest: Mapping[str, Any], problems: list[str]) -> s
 
 
 def _architecture(values: Any, problems: list[str]) -> Architecture | None:
-    from xmodal_ros.nn.architecture import Architecture
+    from xmodal_ros.nn.architecture import Architecture, ImuSettings
 
     if not isinstance(values, Mapping):
         return None
     try:
-        return Architecture.from_mapping(values)
+        spec = Architecture.from_mapping(values)
     except SettingsError as error:
         problems.append(str(error))
         return None
+    problems += [
+        f"architecture.branches.{name}.channels is {branch.channels}, an IMU has {IMU_VALUES}"
+        for name, branch in spec.branches.items()
+        if isinstance(branch, ImuSettings) and branch.channels != IMU_VALUES
+    ]
+    return spec
 
 
 def _heads(values: Any, spec: Architecture | None, problems: list[str]) -> dict[str, HeadCard]:

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from xmodal_ros.core.errors import DataError
+from xmodal_ros.core.probabilities import entropy, winner
+from xmodal_ros.core.range_image import middle
 from xmodal_ros.core.settings import InferenceSettings
 from xmodal_ros.core.types import HeadPrediction, Modality, Observation, Prediction, StreamData
 from xmodal_ros.runtime.backends import (
@@ -27,7 +29,7 @@ from xmodal_ros.runtime.backends import (
 from xmodal_ros.runtime.bundle import Bundle
 from xmodal_ros.runtime.frames import Features, Frame, FrameStore
 from xmodal_ros.runtime.ood import ood_score
-from xmodal_ros.runtime.preprocess import check_window, resize_image
+from xmodal_ros.runtime.preprocess import check_window, range_image, resize_image
 
 Array = npt.NDArray[Any]
 
@@ -116,13 +118,15 @@ class Predictor:
             self.clear()
 
     def blank_observation(self) -> Observation:
-        """An observation in which every stream is present and zero."""
+        """An observation in which every stream is present and zero, scans but for one point."""
         streams = {}
         for name, spec in self.inputs.items():
             image = np.zeros((spec.height, spec.width, 3), np.uint8)
             if spec.modality is Modality.IMU:
                 window = np.zeros((spec.frames, 6), np.float32)
                 streams[name] = StreamData(spec.modality, window, (0,), 0)
+            elif spec.view:
+                streams[name] = StreamData(spec.modality, middle(spec.view), (0,), 0)
             elif spec.modality is Modality.TACTILE:
                 stamps, clip = tuple(range(spec.frames)), (image,) * spec.frames
                 streams[name] = StreamData(spec.modality, image, stamps, 0, clip)
@@ -143,7 +147,7 @@ class Predictor:
             for name in self.inputs
             if name in observation.streams
         }
-        encoded = {name: result() for name, result in begun.items()}
+        encoded = {name: result() for name, result in begun.items() if result}
         self.encoded = encoded
         fused = {}
         for name in self.bundle.heads:
@@ -178,8 +182,11 @@ class Predictor:
         self._first_ns = self._first_ns or perf_counter_ns()
         return stage(*inputs)
 
-    def _encode(self, name: str, stream: StreamData) -> Result:
-        """Tokens and embedding of a stream, with a batch axis and, for a clip, a frame axis."""
+    def _encode(self, name: str, stream: StreamData) -> Result | None:
+        """Tokens and embedding of a stream, with a batch axis and, for a clip, a frame axis.
+
+        None of a scan without points: it is as absent as one that did not come.
+        """
         spec = self.inputs[name]
         if stream.modality is not spec.modality:
             raise DataError(
@@ -191,10 +198,12 @@ class Predictor:
         if spec.modality is Modality.TACTILE:
             return self._encode_clip(name, stream, stage)
         if spec.modality is Modality.IMU:
-            ready: Array = check_window(stream.data, spec.frames)
+            ready: Array | None = check_window(stream.data, spec.frames)
+        elif spec.view:
+            ready = range_image(stream.data, spec.view)
         else:
             ready = resize_image(stream.data, spec.height, spec.width)
-        return self._begin(stage, ready[None])
+        return None if ready is None else self._begin(stage, ready[None])
 
     def _encode_clip(self, name: str, stream: StreamData, stage: Stage) -> Result:
         spec = self.inputs[name]
@@ -241,10 +250,7 @@ class Predictor:
         card = self.bundle.heads[name]
         logits, feature = (x[0] for x in fused)
         probabilities = softmax(logits / card.temperature)
-        winner = int(probabilities.argmax())
-        if len(probabilities) == 2:
-            winner = int(probabilities[1] >= card.threshold)
-        positive = probabilities[probabilities > 0].astype(np.float64)
+        chosen = winner(probabilities, card.threshold)
         statistics: Mapping[str, Array] | None = self.statistics.get(name)
         used = 0
         for stream in present.intersection(self.bundle.spec.heads[name].streams):
@@ -253,12 +259,13 @@ class Predictor:
             task=card.task,
             labels=card.labels,
             probabilities=probabilities,
-            class_id=winner,
-            entropy=float(-(positive * np.log(positive)).sum()),
-            abstained=bool(probabilities[winner] < card.abstain_below),
+            class_id=chosen,
+            entropy=entropy(probabilities),
+            abstained=bool(probabilities[chosen] < card.abstain_below),
             used=used,
             expected=self.bundle.expected(name),
             threshold=card.threshold,
+            abstain_below=card.abstain_below,
             ood_score=ood_score(feature, statistics) if statistics else float("nan"),
         )
 

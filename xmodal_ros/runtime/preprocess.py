@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xmodal_ros.core.errors import DataError
+from xmodal_ros.core.range_image import RangeView, to_range_image
 
 
 def resize_image(image: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray[np.uint8]:
@@ -61,3 +62,28 @@ def check_window(window: npt.NDArray[np.float32], samples: int) -> npt.NDArray[n
     if not np.isfinite(window).all():
         raise DataError("holds NaN or infinity", where="IMU window", expected="finite values")
     return np.ascontiguousarray(window, np.float32)
+
+
+def range_image(
+    points: npt.NDArray[np.float32], view: RangeView
+) -> npt.NDArray[np.float32] | None:
+    """Bring a scan to the network's layout.
+
+    Args:
+        points: x, y, z in m and intensity in [0, 1]. Shape: (N, 4).
+        view: The network's grid.
+
+    Returns:
+        Shape: (rows, columns, 4); None if no point is on the grid.
+
+    Raises:
+        DataError: the scan has another shape or type.
+    """
+    if points.ndim != 2 or points.shape[1] != 4 or points.dtype != np.float32:
+        raise DataError(
+            f"got an array {points.shape} {points.dtype}",
+            where="LiDAR scan",
+            expected="(N, 4) float32",
+        )
+    image = to_range_image(points, view).image
+    return image if image.any() else None

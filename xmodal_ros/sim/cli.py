@@ -5,19 +5,14 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from xmodal_ros.core.errors import DataError
-
-if TYPE_CHECKING:
-    from xmodal_ros.sim.dataset import Facts
+from xmodal_ros.progress import progress_bar
 
 sim_app = typer.Typer(no_args_is_help=True, help="Make data with the simulated robot cell.")
 
@@ -38,27 +33,39 @@ def dataset(
     ] = "camera",
     overrides: Overrides = None,
 ) -> None:
-    """Write simulated episodes as MCAP, and a split by object, texture and gel unit."""
-    _check(out)
-    from xmodal_ros.sim.dataset import make_dataset
+    """Write simulated episodes as MCAP, and a split by object, texture and gel unit.
+
+    An interrupted run goes on where it was.
+    """
+    _check_simulator()
+    from xmodal_ros.sim.dataset import Facts, make_dataset
     from xmodal_ros.sim.settings import read_overrides
 
     settings, console = read_overrides(overrides or []), Console()
-    with _bar(console, episodes) as listener:
-        facts = make_dataset(
+    with progress_bar(console, "simulating", episodes) as bar:
+        done, seconds = 0, 0.0
+        bar.rate(0)
+
+        def listen(facts: Facts, made: bool) -> None:
+            nonlocal done, seconds
+            done, seconds = done + 1, seconds + made * facts.seconds
+            rate = f"{bar.rate(seconds):.1f} times real time"
+            bar.update(done, f"{done}/{episodes} episodes, {rate}")
+
+        found = make_dataset(
             out,
             episodes,
             seed,
             settings,
             camera=camera,
             jobs=jobs or os.cpu_count() or 1,
-            listener=listener,
+            listener=listen,
         )
-    outcomes = Counter(grasp["outcome"] for episode in facts for grasp in episode.grasps)
+    outcomes = Counter(grasp["outcome"] for episode in found for grasp in episode.grasps)
     grasps = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
-    seconds = sum(episode.seconds for episode in facts if not episode.diverged)
+    seconds = sum(episode.seconds for episode in found if not episode.diverged)
     console.print(f"{seconds:.0f} s; grasps: {grasps or 'none'}", highlight=False)
-    for episode in facts:
+    for episode in found:
         if episode.diverged:
             console.print(
                 f"[yellow]{episode.name} is left out: the solver diverged at "
@@ -70,40 +77,19 @@ def dataset(
 @sim_app.command("demo")
 def demo(out: Annotated[Path, typer.Argument(help="Folder of the recording to write.")]) -> None:
     """Write the labelled demonstration recording: every sensor, a grasp that holds and one not."""
-    _check(out)
+    if out.exists():
+        raise DataError("exists already", where=str(out), do="Name another, or remove it")
+    _check_simulator()
     from xmodal_ros.sim.demonstration import record_demonstration
 
     typer.echo(record_demonstration(out))
 
 
-def _check(out: Path) -> None:
-    """Refuse what can be refused before anything heavy is imported."""
-    if out.exists():
-        raise DataError("exists already", where=str(out), do="Name another, or remove it")
+def _check_simulator() -> None:
+    """Tell that the simulator is missing before anything heavy is imported."""
     if not importlib.util.find_spec("mujoco"):
         raise DataError(
             "the package is not installed",
             where="mujoco",
             do="pip install -r requirements/sim.txt, or run it after `make demo`.",
         )
-
-
-@contextmanager
-def _bar(console: Console, episodes: int) -> Iterator[Callable[[Facts], None]]:
-    """A bar over episodes; yields what to call after each of them."""
-    columns = (
-        TextColumn("{task.fields[state]}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as bar:
-        task, seconds = bar.add_task("episodes", total=episodes, state="simulating"), 0.0
-
-        def listen(facts: Facts) -> None:
-            nonlocal seconds
-            seconds += facts.seconds
-            rate = seconds / (bar.tasks[task].elapsed or 1.0)
-            bar.update(task, advance=1, state=f"{seconds:.0f} s, {rate:.1f} times real time")
-
-        yield listen

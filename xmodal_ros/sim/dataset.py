@@ -2,7 +2,7 @@
 
 A folder holds `episode_<number>/` (rosbag2, MCAP), `split.csv` (no object, texture or gel unit is
 in two parts), `settings.yaml` (for `xmodal eval --settings`) and `dataset.json`. The same seed
-gives the same bytes, whatever the number of processes.
+gives the same bytes, whatever the number of processes and interruptions.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ import numpy as np
 import yaml
 from threadpoolctl import threadpool_limits
 
-from xmodal_ros.core.errors import DataError, SettingsError
+from xmodal_ros.core.errors import SettingsError
 from xmodal_ros.data.splits import write_split
 from xmodal_ros.sim.cell import Cell, SimulationDiverged
 from xmodal_ros.sim.episode import Episode
@@ -30,10 +30,12 @@ from xmodal_ros.sim.rig import CAMERAS, Rig
 from xmodal_ros.sim.scene import SceneObject, draw_scene
 from xmodal_ros.sim.settings import SimSettings
 from xmodal_ros.sim.topics import Encoder, stream_settings
+from xmodal_ros.sim.unfinished import begin, facts_of, finish, keep
 
 EPOCH_NS = 1_700_000_000_000_000_000
 EPISODE_NS = 1_000_000_000_000
 """Episodes are so far apart, that no two recordings share a stamp."""
+NAME = "episode_{:06d}"
 PARTS = {"train": 0.7, "validation": 0.15, "test": 0.15}
 NOTE = "Simulated by xmodal_ros. Every label is what the simulation did, not what somebody judged."
 
@@ -57,6 +59,12 @@ class Facts:
     offsets_ns: dict[str, int] = field(default_factory=dict)
     """By how much each sensor's stamps are late."""
 
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Facts:
+        """From what `asdict` gave, as JSON."""
+        facts: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**facts)
+
     @property
     def things(self) -> tuple[str, ...]:
         """What must not be in two parts of a split."""
@@ -71,35 +79,38 @@ def make_dataset(
     *,
     camera: str = "camera",
     jobs: int = 1,
-    listener: Callable[[Facts], None] = lambda facts: None,
+    listener: Callable[[Facts, bool], None] = lambda facts, made: None,
 ) -> list[Facts]:
     """Make a data set.
 
     Args:
-        out: Folder to make.
+        out: Folder to make; one whose making was interrupted is finished.
         episodes: How many; one that diverges is told, and not replaced.
         seed: Of everything.
         settings: What episodes are made with.
         camera: Which camera `settings.yaml` names as the stream "camera"; "camera_wrist" is the
             one at the hand, which sees what is touched.
         jobs: Processes.
-        listener: Called after each episode.
+        listener: Called with each episode's facts, and whether it was made now.
 
     Raises:
-        DataError: `out` exists.
+        DataError: `out` exists, and is not what this begins with.
         SettingsError: unknown material, shape or camera.
     """
     if camera not in CAMERAS:
         raise SettingsError(
             f"no camera '{camera}'", where="camera", expected="one of " + ", ".join(CAMERAS)
         )
-    if out.exists():
-        raise DataError("exists already", where=str(out), do="Name another, or remove it")
-    out.mkdir(parents=True)
-    made: list[Facts] = []
-    for facts in _episodes([(out, number, seed, settings) for number in range(episodes)], jobs):
+    request = {"episodes": episodes, "seed": seed, "camera": camera, "settings": asdict(settings)}
+    folder = begin(out, request)
+    found = {number: facts_of(out, NAME.format(number)) for number in range(episodes)}
+    made = [Facts.from_mapping(facts) for facts in found.values() if facts]
+    for facts in made:
+        listener(facts, False)
+    work = [(folder, number, seed, settings) for number, facts in found.items() if not facts]
+    for facts in _episodes(work, jobs):
         made.append(facts)
-        listener(facts)
+        listener(facts, True)
     made.sort(key=lambda facts: facts.name)
     _write_split(out, [facts for facts in made if not facts.diverged], seed)
     named = stream_settings(settings.topics, camera, settings.episode.clocks[camera].rate_hz)
@@ -112,21 +123,30 @@ def make_dataset(
         "episodes": [asdict(facts) for facts in made],
     }
     (out / "dataset.json").write_text(json.dumps(contents, indent=1) + "\n")
+    finish(out)
     return made
 
 
 def _episodes(work: list[tuple[Path, int, int, SimSettings]], jobs: int) -> Iterator[Facts]:
     """Facts of each episode as it is done, in this process or in several."""
     if jobs == 1:
-        yield from (make_episode(*one) for one in work)
+        yield from (_episode(*one) for one in work)
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, context, initializer=use_one_thread) as pool:
         try:
-            for done in as_completed([pool.submit(make_episode, *one) for one in work]):
+            for done in as_completed([pool.submit(_episode, *one) for one in work]):
                 yield done.result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _episode(folder: Path, number: int, seed: int, settings: SimSettings) -> Facts:
+    """Make an episode in the folder of what is unfinished, and put it into the data set."""
+    facts = make_episode(folder, number, seed, settings)
+    if not facts.diverged:
+        keep(folder, facts.name)
+    return facts
 
 
 def make_episode(out: Path, number: int, seed: int, settings: SimSettings) -> Facts:
@@ -136,7 +156,7 @@ def make_episode(out: Path, number: int, seed: int, settings: SimSettings) -> Fa
         DataError: the folder exists.
         SettingsError: unknown material or shape.
     """
-    name = f"episode_{number:06d}"
+    name = NAME.format(number)
     episode_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
     rng = np.random.default_rng(episode_seed)
     cell = Cell(draw_scene(episode_seed, settings.scene, rng))

@@ -8,7 +8,7 @@ from typing import Any
 
 from xmodal_ros.core.declare import from_mapping
 from xmodal_ros.core.errors import SettingsError
-from xmodal_ros.data.settings_file import assignment
+from xmodal_ros.data.settings_file import grouped
 from xmodal_ros.sim.camera import CameraSettings
 from xmodal_ros.sim.episode import CLOCKS, EpisodeSettings
 from xmodal_ros.sim.imu import ImuSettings
@@ -84,13 +84,6 @@ def read_overrides(overrides: Sequence[str]) -> SimSettings:
     """Defaults with `group.name=value` on top, such as `scene.materials=wood,denim`.
 
     Raises:
-        SettingsError: as `sim_settings`.
+        SettingsError: as `sim_settings`, or an override is of another form.
     """
-    values: dict[str, dict[str, Any]] = {}
-    for override in overrides:
-        name, value = assignment(override)
-        group, _, key = name.partition(".")
-        if not key:
-            raise SettingsError(f"got '{override}'", where="--set", expected="group.name=value")
-        values.setdefault(group, {})[key] = value
-    return sim_settings(values)
+    return sim_settings(grouped(overrides, GROUPS))

@@ -1,16 +1,13 @@
-"""Random mounting, and statistics of channels."""
+"""Random mounting: what turns, how far, and what it keeps."""
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
-from xmodal_ros.core.errors import DataError
-from xmodal_ros.data.inertial.augment import turn
-from xmodal_ros.data.inertial.statistics import statistics
-from xmodal_ros.data.inertial.windows import SIX, TWELVE
+from xmodal_ros.data.inertial.augment import remount, turn
+from xmodal_ros.data.inertial.windows import TWELVE
 
 
 @pytest.fixture
@@ -60,25 +57,24 @@ def test_devices_turn_by_themselves_and_orientation_is_absent() -> None:
     assert present.all()
 
 
-def test_statistics_leave_out_what_is_absent(six) -> None:
-    values, present = six
-    values = values * (1, 2, 3, 4, 5, 6) + (10, 0, 0, 0, 0, -3)
-    present[1000:, 1] = False
-    found = statistics(values, present)
-    assert found["channels"][:2] == ["acceleration x", "acceleration y"]
-    np.testing.assert_allclose(found["mean"][:3], values[..., :3].mean((0, 1)))
-    np.testing.assert_allclose(found["mean"][3:], values[:1000, :, 3:].mean((0, 1)))
-    np.testing.assert_allclose(found["deviation"][3:], values[:1000, :, 3:].std((0, 1)))
-    assert json.loads(json.dumps(found)) == found
+def test_a_sensor_stays_where_it_is_unless_told(six) -> None:
+    values, _ = six
+    np.testing.assert_allclose(remount(values, np.random.default_rng(0), 0.0, 0.0), values)
 
 
-def test_channels_without_statistics_are_refused(six) -> None:
-    values, present = six
-    with pytest.raises(DataError, match=r"angular_rate: is in no window\. Leave the slot out"):
-        statistics(values, present & (True, False), SIX)
-    values[..., 1] = 9.81
-    with pytest.raises(DataError, match=r"acceleration: deviations by axis are .* above 0"):
-        statistics(values, present)
-    values[0, 0, 1] = np.nan
-    with pytest.raises(DataError, match=r"acceleration: deviations by axis are .*nan"):
-        statistics(values, present)
+def test_small_turns_are_as_large_as_told(six) -> None:
+    made = remount(six[0], np.random.default_rng(0), 0.0, 15.0)
+    before, after = (v.reshape(4000, 16, 3) for v in (six[0], made))
+    np.testing.assert_allclose(before @ before.swapaxes(1, 2), after @ after.swapaxes(1, 2))
+    pairs = zip(before[:500], after[:500], strict=True)
+    angles = [Rotation.align_vectors(b, a)[0].magnitude() for b, a in pairs]
+    assert np.rad2deg(np.sqrt(np.square(angles).mean())) == pytest.approx(15.0, rel=0.1)
+
+
+def test_a_share_is_mounted_anyhow(six) -> None:
+    made = remount(six[0], np.random.default_rng(0), 0.25, 0.0)
+    before, after = (v.reshape(4000, 16, 3) for v in (six[0], made))
+    np.testing.assert_allclose(before @ before.swapaxes(1, 2), after @ after.swapaxes(1, 2))
+    moved = ~np.isclose(before, after).all((1, 2))
+    assert moved.mean() == pytest.approx(0.25, abs=0.03)
+    assert np.linalg.norm(after - before, axis=2)[moved].mean() > 1.0

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from xmodal_ros.core.errors import DataError
-from xmodal_ros.data.inertial.problems import problems
-from xmodal_ros.data.inertial.track import Track
+from xmodal_ros.data.inertial.problems import problems, screened
+from xmodal_ros.data.inertial.track import Inertial, Track
+from xmodal_ros.data.visual_tactile.example import Problem
 
 
 def told(track: Track) -> list[tuple[str, str]]:
@@ -183,3 +184,23 @@ def test_arrays_that_do_not_fit_are_refused(change, track) -> None:
         change(values=np.where(track.values > 8.0, np.nan, track.values))
     with pytest.raises(DataError, match="made: 0 stamps"):
         change(slice(0, 0))
+
+
+def test_misleading_tracks_are_left_out_and_named(change, tmp_path) -> None:
+    good, bursts = change(where="good"), change(where="bursts")
+    bursts.times_ns[1::2] = bursts.times_ns[::2]
+    degrees = change(where="degrees")
+    degrees.values[:, 3:] *= 180 / np.pi
+    stuck = change(where="stuck")
+    stuck.values[500:800, 1] = 1.0
+    half = change(where="half", rate_hz=200.0)
+    before = Problem("missing", "elsewhere", "is not there")
+    data = Inertial("k", tmp_path, "s", (good, degrees, stuck, bursts, half), (), (before,))
+    found = screened(data)
+    assert [track.where for track in found.tracks] == ["good", "bursts"]
+    assert [(p.kind, p.where) for p in found.problems] == [
+        ("missing", "elsewhere"),
+        ("units", "degrees"),
+        ("stuck", "stuck"),
+        ("rate", "half"),
+    ]

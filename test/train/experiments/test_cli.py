@@ -47,6 +47,21 @@ def test_table_and_picture(capsys, folder, small, tmp_path) -> None:
     assert all(name.exists() for name in names)
 
 
+def test_a_split_that_leaks_is_refused_unless_forced(capsys, folder, small, tmp_path) -> None:
+    split = json.loads((folder / "split.json").read_text())
+    split["test"].append(split["train"][0])
+    (folder / "split.json").write_text(json.dumps(split))
+    places = ["--out", tmp_path / "out", "--results", tmp_path / "results"]
+    options = [f"--set={text}" for text in (*small, "encoder.frames=1")]
+    code, _, err = run(capsys, "speed", folder, *places, *options)
+    assert code == 2
+    assert "such as 'object0' in test and train" in err
+    assert "use this one by --force" in err
+    code, _, _ = run(capsys, "speed", folder, *places, *options, "--force")
+    assert code == 0
+    assert (tmp_path / "results" / "touch-speed.md").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [

@@ -1,4 +1,4 @@
-"""Chunks and processes give the gradients of one big batch, computed the plain way.
+"""Chunks give the gradients of one big batch, computed the plain way.
 
 In float64: a fresh network's embeddings are nearly alike, and BatchNorm divides the rounding of
 float32 by how little they differ.
@@ -6,15 +6,8 @@ float32 by how little they differ.
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from xmodal_ros.nn.losses.pairs import pair_ntxent
 from xmodal_ros.train.pretrain.batches import Batches
@@ -22,7 +15,6 @@ from xmodal_ros.train.pretrain.gradients import compute_gradients
 from xmodal_ros.train.pretrain.model import PairEncoder
 from xmodal_ros.train.pretrain.run import make_fabric
 
-SCRIPT = Path(__file__).with_name("gradients_of_a_step.py")
 TOLERANCE = 1e-9
 COLOUR = "encoder.tactile_normalization=colour"  # `relative` has constants in float32
 
@@ -122,21 +114,3 @@ def test_dropout_of_a_backbone_is_the_same_in_both_passes(pairs, make_settings, 
     compute_gradients(model, batch, settings.schedule, make_fabric(settings.schedule), 7)
     for first, second in zip(outputs[:8], outputs[8:], strict=True):
         torch.testing.assert_close(first, second.detach())
-
-
-def test_two_processes_give_the_loss_and_gradients_of_one(folder, small, tmp_path):
-    # With BatchNorm in the heads, chunks, and a batch that both share.
-    overrides = json.dumps([*small, COLOUR, "schedule.chunk=3"])
-    arguments = [str(SCRIPT), str(folder), str(tmp_path), overrides]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
-    run = {"check": True, "env": environment, "timeout": 90}
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    subprocess.run([sys.executable, *arguments], **run)
-    subprocess.run([sys.executable, *torchrun, *arguments], **run)
-    alone, first, second = (
-        load_file(tmp_path / f"{name}.safetensors") for name in ("alone", "0", "1")
-    )
-    torch.testing.assert_close(first.pop("loss"), alone["loss"], rtol=0, atol=TOLERANCE)
-    torch.testing.assert_close(second.pop("loss"), alone.pop("loss"), rtol=0, atol=TOLERANCE)
-    close(first, alone)
-    assert all(torch.equal(first[name], second[name]) for name in alone)

@@ -13,11 +13,12 @@ from xmodal_ros.train.touch.run import prepare, train_touch
 from xmodal_ros.train.touch.score import answers
 
 
-@pytest.fixture
-def trained(data, small, cache, tmp_path):
-    run = train_touch([data], tmp_path / "run", small, cache=cache)
+@pytest.fixture(scope="module")
+def trained(data, small, cache, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    run = train_touch([data], folder / "run", small, cache=cache)
     _, _, examples = prepare([data], small, cache)
-    return run, examples, write_bundle(run, examples, tmp_path / "mine", licence="CC0-1.0")
+    return run, examples, write_bundle(run, examples, folder / "mine", licence="CC0-1.0")
 
 
 def test_the_bundle_answers_as_training_did(trained) -> None:

@@ -10,15 +10,17 @@ import pytest
 import torch
 
 from xmodal_ros.core.errors import DataError, SettingsError
+from xmodal_ros.train.learning import STOPPED
 from xmodal_ros.train.touch import fit as fitting
 from xmodal_ros.train.touch.run import CHECKPOINT, RECORD, WEIGHTS, prepare, train_touch
 from xmodal_ros.train.touch.score import answers, scores
 from xmodal_ros.train.touch.settings import read_overrides
 
 
-@pytest.fixture
-def run(data, small, cache, tmp_path):
-    return train_touch([data], tmp_path / "run", small, cache=cache)
+@pytest.fixture(scope="module")
+def run(data, small, cache, tmp_path_factory):
+    """One finished run, to look at."""
+    return train_touch([data], tmp_path_factory.mktemp("run"), small, cache=cache)
 
 
 def test_it_learns_and_says_how_good_it_is(run, data, small, cache) -> None:
@@ -89,7 +91,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_batch(
     with pytest.raises(DataError, match=r"step 12: loss nan is not finite.*16 examples") as error:
         train_touch([data], tmp_path / "run", small, cache=cache)
     assert "Last good checkpoint: step 10" in str(error.value)
-    assert len((tmp_path / "run" / fitting.STOPPED).read_text().splitlines()) == 16
+    assert len((tmp_path / "run" / STOPPED).read_text().splitlines()) == 16
 
 
 def test_it_stops_when_validation_gets_no_better(
@@ -100,6 +102,12 @@ def test_it_stops_when_validation_gets_no_better(
     settings = read_overrides(["schedule.steps=1000", "schedule.patience=2"], small)
     run = train_touch([data], tmp_path / "run", settings, cache=cache)
     assert (run.record["steps"], run.record["best_step"]) == (40, 20)
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+def test_a_run_may_have_few_steps(data, small, cache, tmp_path, steps) -> None:
+    settings = read_overrides([f"schedule.steps={steps}"], small)
+    assert train_touch([data], tmp_path / "run", settings, cache=cache).record["steps"] == steps
 
 
 def test_seeds_differ_and_the_same_seed_does_not(run, data, small, cache, tmp_path) -> None:

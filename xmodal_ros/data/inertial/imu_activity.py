@@ -12,9 +12,9 @@ from xmodal_ros.core.errors import DataError
 from xmodal_ros.data.files import sha256
 from xmodal_ros.data.imu_activity import DEVICES, ImuActivity, Run
 from xmodal_ros.data.inertial.track import ACCELERATION, ANGULAR_RATE, Inertial, Track, channels
+from xmodal_ros.data.labels import Interval
 from xmodal_ros.data.splits import FOLDER, load_split
 from xmodal_ros.data.visual_tactile.example import Problem
-from xmodal_ros.data.visual_tactile.recorded import Interval
 
 KIND = "imu_activity"
 SPLITS = ("project",)

@@ -23,8 +23,8 @@ from xmodal_ros.data.inertial.track import (
     by_session,
     channels,
 )
+from xmodal_ros.data.labels import Interval
 from xmodal_ros.data.visual_tactile.example import TEST, TRAIN, VALIDATION, Problem
-from xmodal_ros.data.visual_tactile.recorded import Interval
 
 KIND = "mmact"
 SPLITS = ("cross_subject",)

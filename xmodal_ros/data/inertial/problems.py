@@ -7,15 +7,18 @@ samples come in bursts that share stamps.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
-from xmodal_ros.data.inertial.resample import Resampling, gaps, pieces
-from xmodal_ros.data.inertial.track import ACCELERATION, ANGULAR_RATE, Channel, Track
+from xmodal_ros.data.inertial.stamps import LONGEST_GAP_S, gaps, pieces
+from xmodal_ros.data.inertial.track import ACCELERATION, ANGULAR_RATE, Channel, Inertial, Track
 from xmodal_ros.data.visual_tactile.example import Problem
 
 PROBLEMS = ("gap", "rate", "units", "stuck", "saturated", "stamps")
 """Kinds that `problems` finds."""
+MISLEADING = ("rate", "units", "stuck")
+"""Kinds of which nothing right can be learned."""
 GRAVITY = 9.81
 STEADY = 0.6
 """10th percentile of acceleration's size by its median from which gravity is in it: 0.64 to 0.90
@@ -38,7 +41,7 @@ CALM = 0.6
 """Correlation of turning gravity with the angular rate from which both can be compared."""
 
 
-def problems(track: Track, longest_gap_s: float = Resampling.longest_gap_s) -> list[Problem]:
+def problems(track: Track, longest_gap_s: float = LONGEST_GAP_S) -> list[Problem]:
     """Everything that is wrong with a track's samples, empty if nothing is.
 
     Args:
@@ -56,6 +59,21 @@ def problems(track: Track, longest_gap_s: float = Resampling.longest_gap_s) -> l
         found += _stuck(track, channel, values)
         found += _saturated(track, channel, values)
     return found
+
+
+def screened(data: Inertial) -> Inertial:
+    """A data set without the tracks that are misleading; `problems` of the data set names each.
+
+    What else is wrong with a track costs at most single windows.
+    """
+    kept: list[Track] = []
+    left_out: list[Problem] = []
+    for track in data.tracks:
+        found = [problem for problem in problems(track) if problem.kind in MISLEADING]
+        left_out += found
+        if not found:
+            kept.append(track)
+    return replace(data, tracks=tuple(kept), problems=(*data.problems, *left_out))
 
 
 def _stamps(track: Track) -> Iterator[Problem]:
@@ -165,7 +183,7 @@ def _gravity_per_turn(track: Track, rate: np.ndarray) -> tuple[float, float]:
     piece without a gap; the change of acceleration by other forces lowers the correlation.
     """
     force = track.vector(ACCELERATION)
-    kept = max(pieces(track.times_ns, Resampling.longest_gap_s), key=len)
+    kept = max(pieces(track.times_ns, LONGEST_GAP_S), key=len)
     times_s = (track.times_ns[kept] - track.times_ns[kept[0]]) / 1e9
     even_s = np.arange(0.0, times_s[-1], 0.1)
     if force is None or len(even_s) < 10:

@@ -27,13 +27,13 @@ from xmodal_ros.data.inertial.track import (
     channels,
     classes_of,
 )
+from xmodal_ros.data.labels import Interval, label_tracks
+from xmodal_ros.data.labels import Track as LabelTrack
 from xmodal_ros.data.recording import Recording
 from xmodal_ros.data.replay import find_topics
 from xmodal_ros.data.settings_file import load_settings
 from xmodal_ros.data.visual_tactile import recordings, simulated
 from xmodal_ros.data.visual_tactile.example import DISJOINT, OFFICIAL, Problem
-from xmodal_ros.data.visual_tactile.recorded import Interval, label_tracks
-from xmodal_ros.data.visual_tactile.recorded import Track as LabelTrack
 
 KIND = recordings.KIND
 SPLITS = recordings.SPLITS

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from xmodal_ros.core.errors import DataError
+from xmodal_ros.data.labels import Interval
 from xmodal_ros.data.visual_tactile.example import Problem
-from xmodal_ros.data.visual_tactile.recorded import Interval
 
 ACCELERATION, ANGULAR_RATE, ORIENTATION = "acceleration", "angular_rate", "orientation"
 """Quantities. Acceleration is specific force: a sensor at rest reads 9.81 m/s² upwards.

@@ -136,7 +136,7 @@ def refuse_leaks(data: VisualTactile, *, force: bool) -> None:
         text,
         where=f"{data.root}, split '{data.split}'",
         expected="every object, person or video in one part",
-        do="Choose another split, or force this one.",
+        do="Choose another split, or use this one by --force.",
     )
 
 

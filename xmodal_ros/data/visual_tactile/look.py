@@ -30,6 +30,7 @@ class Look:
     """Why it cannot be read; nothing else is known then."""
     shape: tuple[int, ...] = ()
     """Images, height, width."""
+    channels: int = 0
     bits: int = 0
     grey: bool = False
     """One channel, or three that are the same."""
@@ -84,6 +85,7 @@ def _look(source: Source, found: list[np.ndarray] | DataError) -> Look:
     return Look(
         source,
         shape=(len(found), *first.shape[:2]),
+        channels=1 if first.ndim == 2 else first.shape[2],
         bits=8 * first.dtype.itemsize,
         grey=grey,
         digest=digest.digest(),

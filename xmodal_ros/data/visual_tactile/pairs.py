@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ import numpy as np
 from xmodal_ros.core.errors import DataError
 from xmodal_ros.data.visual_tactile import open_dataset
 from xmodal_ros.data.visual_tactile.example import CAMERA, TEST, VALIDATION, VisualTactile
+from xmodal_ros.data.visual_tactile.look import Look, look
 from xmodal_ros.data.visual_tactile.pictures import Source, load
 
 
@@ -66,6 +68,40 @@ class Pairs:
         """
         name, camera, gel = self._sources[index]
         return Pair(name, load([camera])[0], load([gel])[0])
+
+    def unusable(
+        self, listener: Callable[[int, int], None] = lambda done, total: None
+    ) -> dict[str, str]:
+        """Why pairs cannot be used, by their names; every image is read once, file by file.
+
+        Args:
+            listener: Told of images done, and of all.
+        """
+        sources = dict.fromkeys(source for _, *both in self._sources for source in both)
+        looks: dict[Source, Look] = {}
+        for seen in look(sources):
+            looks[seen.source] = seen
+            listener(len(looks), len(sources))
+        found = {
+            name: _why_not(looks[camera]) or _why_not(looks[gel], colour=True)
+            for name, camera, gel in self._sources
+        }
+        return {name: why for name, why in found.items() if why}
+
+    def leave_out(self, names: Container[str]) -> None:
+        """Forget pairs, by their names."""
+        self._sources = [pair for pair in self._sources if pair[0] not in names]
+
+
+def _why_not(seen: Look, *, colour: bool = False) -> str:
+    """What is wrong with an image, empty if nothing is."""
+    if seen.error:
+        return f"{seen.source}: {seen.error}"
+    if seen.bits != 8:
+        return f"{seen.source}: {seen.bits} bits per channel; expected 8"
+    if seen.channels != 3 or (colour and seen.grey):
+        return f"{seen.source}: grey; expected colour"
+    return ""
 
 
 def open_pairs(

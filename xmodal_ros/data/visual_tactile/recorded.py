@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import struct
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from rosbags.rosbag2.errors import ReaderError
@@ -19,6 +17,7 @@ from xmodal_ros.core.errors import DataError
 from xmodal_ros.core.settings import Settings, StreamSettings
 from xmodal_ros.core.types import Modality
 from xmodal_ros.data.decode import decode_compressed, decode_image
+from xmodal_ros.data.labels import FOR_EVER_NS, Track, label_tracks
 from xmodal_ros.data.recording import Recording
 from xmodal_ros.data.replay import find_topics
 from xmodal_ros.data.storage import open_storages
@@ -27,8 +26,6 @@ from xmodal_ros.data.visual_tactile.pictures import Found, Source
 
 SPACING_NS = 200_000_000
 """Time of which one example is taken: gel images of 30 Hz are all but the same."""
-_LABELS = re.compile(r"(?:^|/)labels/([^/]+)$")
-_FOR_EVER_NS = 2**63 - 1
 _STAMP_END = 12
 """Bytes of a CDR message up to the end of the stamp in its header."""
 _DECODERS = {
@@ -38,34 +35,6 @@ _DECODERS = {
 
 
 Streams = dict[str, tuple[Source, ...]]
-
-
-class Interval(NamedTuple):
-    """A time with one label; the end is not in it."""
-
-    start_ns: int
-    end_ns: int
-    label: str
-
-
-class Track:
-    """Labels of one head over time."""
-
-    def __init__(self, intervals: Iterable[Interval]) -> None:
-        self.intervals = tuple(sorted(intervals))
-
-    def __len__(self) -> int:
-        return len(self.intervals)
-
-    def at(self, stamp_ns: int) -> str:
-        """Label at a time, empty where there is none."""
-        holding = (i.label for i in self.intervals if i.start_ns <= stamp_ns < i.end_ns)
-        return next(holding, "")
-
-    def overlaps(self) -> list[tuple[Interval, Interval]]:
-        """Intervals that say different things about one time."""
-        pairs = combinations(self.intervals, 2)
-        return [(a, b) for a, b in pairs if b.start_ns < a.end_ns and a.label != b.label]
 
 
 @dataclass
@@ -107,14 +76,14 @@ def examples_of(
     chosen = replace(settings, streams=tuple(streams.values()), sync=sync)
     with Recording(path) as recording:
         topics = find_topics(recording, chosen)
-        times = _times(recording, topics, streams)
+        times = message_times(recording, topics, streams)
         labels = {**label_tracks(recording), **tracks}
         unread = recording.unread
     found = Contents([], unread=unread)
     for name in streams.keys() - topics.keys():
         text = f"no topic of stream '{name}'"
         (found.missing if streams[name].modality == seen else found.notes).append(text)
-    sources = {n: [_source(path, topics[n], log_ns) for _, log_ns in times[n]] for n in topics}
+    sources = {n: [source_of(path, topics[n], log_ns) for _, log_ns in times[n]] for n in topics}
     history_ns = round(history_s * 1e9)
     if history_ns:
         gels = [name for name in topics if streams[name].modality == felt]
@@ -126,7 +95,7 @@ def examples_of(
     for time_ns in first.values():
         made: Streams = {}
         for name in topics:
-            near = _nearest(times[name], time_ns, streams[name].tolerance_s)
+            near = nearest(times[name], time_ns, streams[name].tolerance_s)
             if near is None:
                 lonely[name] += 1
                 continue
@@ -146,6 +115,31 @@ def examples_of(
     return found
 
 
+def frames_of(path: Path, settings: Settings, stream: str) -> tuple[np.ndarray, list[Source]]:
+    """Where the images of one stream are in a recording, and when.
+
+    Args:
+        path: The recording.
+        settings: Names the streams.
+        stream: One of them.
+
+    Returns:
+        Times after the stream's offset `(N,) int64`, increasing, and the images' places.
+
+    Raises:
+        DataError: the recording cannot be read, or the stream is not recorded.
+        SettingsError: there is no such stream.
+    """
+    streams = {s.name: s for s in settings.streams if s.name == stream}
+    sync = replace(settings.sync, anchor=stream)
+    alone = replace(settings, streams=tuple(streams.values()), sync=sync)
+    with Recording(path) as recording:
+        topics = find_topics(recording, alone)
+        times = message_times(recording, topics, streams)[stream]
+    sources = [source_of(path, topics[stream], log_ns) for _, log_ns in times]
+    return np.array([time_ns for time_ns, _ in times], np.int64), sources
+
+
 def images(sources: Sequence[Source]) -> Found:
     """Read images of one recording in one pass; gives each one's image, or why there is none.
 
@@ -157,14 +151,14 @@ def images(sources: Sequence[Source]) -> Found:
         topic, _, log_time = source.place.rpartition("@")
         wanted[topic, int(log_time)] = source
     path = sources[0].path
-    for key, kind, message in _messages(path, frozenset(wanted)):
+    for key, kind, message in messages_at(path, frozenset(wanted)):
         if key in wanted:  # else it is a second message of that log time
             yield wanted.pop(key), _decode(kind, message, f"{path}:{key[0]}")
     for source in wanted.values():
         yield source, DataError("no such message", where=str(source))
 
 
-def _messages(
+def messages_at(
     path: Path, keys: frozenset[tuple[str, int]]
 ) -> Iterator[tuple[tuple[str, int], str, Any]]:
     """Topic and log time, type and object of each message of `keys` that is there."""
@@ -196,7 +190,7 @@ def _decode(kind: str, message: Any, where: str) -> list[np.ndarray] | DataError
         return error
 
 
-def _times(
+def message_times(
     recording: Recording, topics: Mapping[str, str], streams: Mapping[str, StreamSettings]
 ) -> dict[str, list[tuple[int, int]]]:
     """By stream, time after its offset and log time of each message, in the order of the former.
@@ -217,24 +211,9 @@ def _times(
     return {name: sorted(times) for name, times in found.items()}
 
 
-def label_tracks(recording: Recording) -> dict[str, Track]:
-    """The recording's own labels by head; each holds from its log time to the next one's."""
-    heads = {topic: match[1] for topic in recording.topics if (match := _LABELS.search(topic))}
-    entries: dict[str, list[tuple[int, str]]] = {head: [] for head in heads.values()}
-    for topic, _, time_ns, message in recording.messages(list(heads)):
-        entries[heads[topic]].append((time_ns, message.data))
-    tracks = {}
-    for head, said in entries.items():
-        stops = [time_ns for time_ns, _ in said[1:]] + [_FOR_EVER_NS]
-        pairs = zip(said, stops, strict=True)
-        intervals = [Interval(start, stop, label) for (start, label), stop in pairs]
-        tracks[head] = Track(i for i in intervals if i.label and i.start_ns < i.end_ns)
-    return tracks
-
-
-def _nearest(times: Sequence[tuple[int, int]], time_ns: int, tolerance_s: float) -> int | None:
+def nearest(times: Sequence[tuple[int, int]], time_ns: int, tolerance_s: float) -> int | None:
     """Place of the message nearest to a time, None where none is within the tolerance."""
-    place = bisect_left(times, (time_ns, -_FOR_EVER_NS))
+    place = bisect_left(times, (time_ns, -FOR_EVER_NS))
     around = range(max(place - 1, 0), min(place + 1, len(times)))
     near = min(around, key=lambda k: abs(times[k][0] - time_ns), default=None)
     if near is None or abs(times[near][0] - time_ns) > tolerance_s * 1e9:
@@ -248,7 +227,8 @@ def _rate(times: Sequence[tuple[int, int]]) -> float:
     return 1e9 / max(spacing_ns, 1.0)
 
 
-def _source(path: Path, topic: str, log_ns: int) -> Source:
+def source_of(path: Path, topic: str, log_ns: int) -> Source:
+    """Where a message of a recording is."""
     return Source(path, f"{topic}@{log_ns}")
 
 

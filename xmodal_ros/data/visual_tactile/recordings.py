@@ -24,6 +24,7 @@ from pathlib import Path
 from xmodal_ros.core.errors import DataError
 from xmodal_ros.core.settings import Settings
 from xmodal_ros.data.files import read_table
+from xmodal_ros.data.labels import Interval, Track
 from xmodal_ros.data.settings_file import load_settings
 from xmodal_ros.data.splits import COLUMNS
 from xmodal_ros.data.visual_tactile.example import (
@@ -34,11 +35,13 @@ from xmodal_ros.data.visual_tactile.example import (
     VisualTactile,
     divide,
 )
-from xmodal_ros.data.visual_tactile.recorded import Interval, Track, examples_of
+from xmodal_ros.data.visual_tactile.recorded import examples_of
 
 KIND = "recordings"
 SPLITS = (OFFICIAL, DISJOINT)
 SPLIT, SETTINGS, SIDECAR = "split.csv", "settings.yaml", "labels.csv"
+UNFINISHED = "unfinished"
+"""Folder in a data set that `xmodal sim dataset` is still making."""
 SIDECAR_COLUMNS = ("recording", "start_s", "end_s", "head", "label")
 SUFFIXES = (".mcap", ".db3")
 _HEAD = re.compile(r"[a-z][a-z0-9_]*")
@@ -116,7 +119,17 @@ def _of(
 def find_places(
     root: Path, split: str, problems: list[Problem]
 ) -> tuple[list[Place], dict[Path, str]]:
-    """Recordings with their groups and parts, and the hashes of their files."""
+    """Recordings with their groups and parts, and the hashes of their files.
+
+    Raises:
+        DataError: the data set is not finished; a table has another form, or is not there.
+    """
+    if (root / UNFINISHED).is_dir():
+        raise DataError(
+            "is not finished, and has no split",
+            where=str(root),
+            do="Repeat the command that began it: it goes on where it was.",
+        )
     hashes = {}
     if (root / SPLIT).is_file():
         rows = read_table(root / SPLIT, COLUMNS)

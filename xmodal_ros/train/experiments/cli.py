@@ -30,6 +30,7 @@ def experiment_command(
         list[str] | None,
         typer.Option("--set", metavar="GROUP.NAME=VALUE", help="One setting, of all variants."),
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Use a split that leaks.")] = False,
 ) -> None:
     """Train variants alike and write their table and picture; one that was killed continues."""
     from xmodal_ros.train.experiments.catalogue import check_name
@@ -43,7 +44,7 @@ def experiment_command(
     from xmodal_ros.train.touch.settings import read_overrides
 
     console = rich.get_console()
-    data = open_datasets(roots, read_overrides(overrides or []))
+    data = open_datasets(roots, read_overrides(overrides or []), force=force)
     paths = run_experiment(
         name,
         data,

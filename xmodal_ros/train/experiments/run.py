@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from xmodal_ros.core.errors import DataError, SettingsError
 from xmodal_ros.data.visual_tactile import VisualTactile
 from xmodal_ros.data.visual_tactile.example import TEST, VALIDATION
+from xmodal_ros.progress import progress_bar
 from xmodal_ros.train.experiments.asking import ask
 from xmodal_ros.train.experiments.catalogue import EXPERIMENTS, check_name
 from xmodal_ros.train.experiments.cost import machine, measure_times, parameters
@@ -132,14 +132,12 @@ class Laboratory:
 
     def train_all(self, experiment: Experiment, seeds: Sequence[int]) -> None:
         """Train what is not trained yet, seed by seed, so that a first table is soon there."""
-        columns = (TextColumn("runs"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, TextColumn("{task.description}"), console=self._console) as bar:
-            task = bar.add_task("", total=len(experiment.variants) * len(seeds))
-            for seed in seeds:
-                for variant in experiment.variants:
-                    bar.update(task, description=f"{variant.title}, seed {seed}")
-                    self.run(variant, seed)
-                    bar.advance(task)
+        runs = [(variant, seed) for seed in seeds for variant in experiment.variants]
+        with progress_bar(self._console, "runs", len(runs)) as bar:
+            for done, (variant, seed) in enumerate(runs):
+                bar.update(done, f"{done}/{len(runs)}, {variant.title}, seed {seed}")
+                self.run(variant, seed)
+            bar.update(len(runs), f"{len(runs)}/{len(runs)}")
 
     def run(self, variant: Variant, seed: int) -> TouchRun:
         """Train, or read back what was trained.

@@ -40,9 +40,17 @@ def page(found: Mapping[str, Any]) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def scores_table(found: Mapping[str, Any], part: str) -> str:
-    """One row per variant and condition: mean over seeds, and half the range between them."""
-    columns = list(shown(found, part))
+def scores_table(
+    found: Mapping[str, Any], part: str, columns: Sequence[tuple[str, str, str]] = ()
+) -> str:
+    """One row per variant and condition: mean over seeds, and half the range between them.
+
+    Args:
+        found: With `rows`.
+        part: Of the data sets.
+        columns: Head, score and title of each column; those that any row has if empty.
+    """
+    columns = columns or list(shown(found, part))
     head = [f"{head}, {title}" for head, _, title in columns]
     lines = [f"| | {' | '.join(head)} |", "|---" * (len(head) + 1) + "|"]
     for row in found["rows"]:

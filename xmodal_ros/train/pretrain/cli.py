@@ -41,9 +41,13 @@ def pretrain_command(
 
     from xmodal_ros.train.pretrain.run import pretrain
     from xmodal_ros.train.pretrain.settings import read_overrides
+    from xmodal_ros.train.pretrain.usable import leave_out_unusable
 
     settings = read_overrides(overrides or [])
-    files = pretrain(settings, pairs, out, Console())
-    if os.environ.get("RANK", "0") == "0":  # one of torchrun's processes is enough
+    first = os.environ.get("RANK", "0") == "0"  # one of torchrun's processes tells
+    console = Console(quiet=not first)
+    leave_out_unusable(pairs, out, console, keep=first)
+    files = pretrain(settings, pairs, out, console)
+    if first:
         for path in files:
             typer.echo(path)

@@ -91,10 +91,15 @@ def _replacing(path: Path, size: int) -> Iterator[Path]:
         part.replace(path)
         _flush(path.parent)  # the new name, too, survives a loss of power
     except (OSError, SafetensorError) as error:
+        _discard(part)  # before what is free is told
         raise _unwritten(path, size, error) from error
     finally:
-        with contextlib.suppress(OSError):  # it is there only after a failure
-            part.unlink()
+        _discard(part)
+
+
+def _discard(part: Path) -> None:
+    with contextlib.suppress(OSError):  # it is there only after a failure
+        part.unlink()
 
 
 def _flush(path: Path) -> None:

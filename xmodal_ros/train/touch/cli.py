@@ -24,7 +24,7 @@ def train_command(
             "--set", metavar="GROUP.NAME=VALUE", help="One setting, such as trunk.fusion=mean."
         ),
     ] = None,
-    force: Annotated[bool, typer.Option(help="Use a split that leaks.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Use a split that leaks.")] = False,
 ) -> None:
     """Train heads beside a frozen encoder, calibrate them, and tell how good they are."""
     from xmodal_ros.train.touch.pretrained import encoder_overrides

@@ -24,14 +24,14 @@ def encoder_overrides(encoder: str) -> list[str]:
     """
     if not encoder:
         return []
-    was = _record(encoder)
+    was = pretrained_settings(encoder)
     made = [f"encoder.weights={encoder}", f"trunk.dim={was['dim']}"]
     return made + [f"encoder.{name}={was[name]}" for name in KEPT]
 
 
 def encoder_title(encoder: str) -> str:
     """Backbone and folder: a name that says nothing of the machine."""
-    return f"{_record(encoder)['backbone']}, {_folder(encoder).resolve().name}"
+    return f"{pretrained_settings(encoder)['backbone']}, {_folder(encoder).resolve().name}"
 
 
 def _folder(encoder: str) -> Path:
@@ -39,7 +39,12 @@ def _folder(encoder: str) -> Path:
     return path if path.is_dir() else path.parent
 
 
-def _record(encoder: str) -> dict[str, Any]:
+def pretrained_settings(encoder: str) -> dict[str, Any]:
+    """Settings of the encoder that `xmodal pretrain` wrote.
+
+    Raises:
+        DataError: the record of pretraining is not beside it.
+    """
     path = _folder(encoder) / RECORD
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["settings"]["encoder"]

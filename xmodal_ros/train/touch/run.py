@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from xmodal_ros.core.errors import SettingsError
 from xmodal_ros.data.visual_tactile import VisualTactile, open_dataset
@@ -22,13 +20,14 @@ from xmodal_ros.nn.image import ImageEncoder
 from xmodal_ros.nn.network import Network, build_network
 from xmodal_ros.nn.pretrained import load_pretrained
 from xmodal_ros.train.features import weights_hash
+from xmodal_ros.train.learning import shown
 from xmodal_ros.train.pretrain.files import load_tensors, save_tensors, save_text
 from xmodal_ros.train.pretrain.model import load_encoder
 from xmodal_ros.train.touch.calibrate import Calibration, calibrate
 from xmodal_ros.train.touch.examples import Plan, TouchExamples, fingerprint, plan
-from xmodal_ros.train.touch.fit import Listener, fit
+from xmodal_ros.train.touch.fit import fit
 from xmodal_ros.train.touch.score import answers, scores
-from xmodal_ros.train.touch.settings import EncoderSettings, TouchSettings
+from xmodal_ros.train.touch.settings import TouchSettings
 
 WEIGHTS, RECORD, CHECKPOINT = "weights.safetensors", "run.json", "checkpoint.ckpt"
 STARTS = ("package", "hub", "random")
@@ -99,12 +98,12 @@ def train_touch(
     record = json.loads(json.dumps(record))
     if (out / RECORD).exists():
         found = json.loads((out / RECORD).read_text(encoding="utf-8"))
-        _same(out, found, record)
+        require_same(out, found, record)
         network.load_state_dict(load_tensors(out / WEIGHTS)[0])
         return _finished(out, network, settings, found)
     out.mkdir(parents=True, exist_ok=True)
     begun = time.perf_counter()
-    with _shown(console or Console(quiet=True), settings.schedule.steps, out.name) as listener:
+    with shown(console or Console(quiet=True), settings.schedule.steps, out.name) as listener:
         progress = fit(network, examples, settings.schedule, out / CHECKPOINT, listener)
     chosen = examples.indices(VALIDATION)
     logits = answers(network, examples, chosen)
@@ -149,10 +148,10 @@ def build(settings: TouchSettings, made: Plan) -> Network:
         branch = network.branch(stream)
         for encoder in (branch.contrastive.encoder, branch.task):
             if isinstance(encoder, ImageEncoder) and settings.encoder.weights != "random":
-                start = _file(settings.encoder, stream)
-                load_pretrained(encoder.backbone, settings.encoder.backbone, str(start))
+                start = weights_file(settings.encoder.weights, stream)
+                load_pretrained(encoder.backbone, settings.encoder.backbone, start)
         if settings.encoder.weights not in STARTS:
-            load_encoder(branch.contrastive, Path(_file(settings.encoder, stream)))
+            load_encoder(branch.contrastive, Path(weights_file(settings.encoder.weights, stream)))
     return network
 
 
@@ -161,24 +160,38 @@ def encoder_hash(network: Network) -> dict[str, str]:
     return {name: weights_hash(branch.contrastive) for name, branch in network.branches.items()}
 
 
-def _file(settings: EncoderSettings, stream: str) -> str:
-    """The weights' file for a stream; a folder of pretraining has one of both or of each."""
-    if settings.weights in STARTS:
-        return settings.weights
-    path = Path(settings.weights)
+def weights_file(weights: str, stream: str, where: str = "encoder.weights") -> str:
+    """The weights' file for a stream; a folder of pretraining has one of both or of each.
+
+    Args:
+        weights: One of `STARTS`, which is given back, a file, or the folder.
+        stream: Which reads it.
+        where: Name of the setting.
+
+    Raises:
+        SettingsError: there is no such file.
+    """
+    if weights in STARTS:
+        return weights
+    path = Path(weights)
     if path.is_dir():
         own = path / f"{'camera' if stream == CAMERA else 'tactile'}.safetensors"
         path = own if own.exists() else path / "encoder.safetensors"
     if not path.is_file():
         raise SettingsError(
             "no such file",
-            where=f"encoder.weights: {path}",
+            where=f"{where}: {path}",
             expected="package, hub, random, or what `xmodal pretrain` wrote",
         )
     return str(path)
 
 
-def _same(folder: Path, found: Mapping[str, Any], record: Mapping[str, Any]) -> None:
+def require_same(folder: Path, found: Mapping[str, Any], record: Mapping[str, Any]) -> None:
+    """Refuse to take one run for another.
+
+    Raises:
+        SettingsError: names what differs.
+    """
     for name, value in record.items():
         if found.get(name) != value:
             raise SettingsError(
@@ -200,25 +213,3 @@ def _parameters(network: Network) -> dict[str, int]:
     """Number of parameters, all and trained."""
     free = sum(p.numel() for p in network.parameters() if p.requires_grad)
     return {"all": sum(p.numel() for p in network.parameters()), "trained": free}
-
-
-@contextlib.contextmanager
-def _shown(console: Console, steps: int, title: str) -> Iterator[Listener]:
-    """A progress bar with the last validation beside it."""
-    columns = (
-        TextColumn(title),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[told]}"),
-    )
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("", total=steps, told="")
-
-        def listen(step: int, measures: Mapping[str, float]) -> None:
-            told = ", ".join(f"{n.replace('_', ' ')} {v:.3f}" for n, v in measures.items())
-            bar.update(task, completed=step)
-            if told:
-                bar.update(task, told=told)
-
-        yield listen

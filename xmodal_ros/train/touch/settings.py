@@ -13,6 +13,7 @@ from xmodal_ros.data.settings_file import grouped
 from xmodal_ros.data.visual_tactile.example import CAMERA
 from xmodal_ros.nn.architecture import Trunk
 from xmodal_ros.nn.normalize import NORMALIZATIONS
+from xmodal_ros.train.schedule import LearningSettings
 
 HEADS = ("material", "hardness", "roughness", "grasp")
 """What a visual-tactile data set may have labels of."""
@@ -82,26 +83,11 @@ class HeadsSettings:
 
 
 @dataclass(frozen=True)
-class ScheduleSettings:
+class ScheduleSettings(LearningSettings):
     """How long, how fast and on how much."""
 
-    steps: int = setting(1500, "most optimizer steps", low=1, high=10_000_000)
-    batch: int = setting(64, "examples per step", low=2, high=65_536)
-    learning_rate: float = setting(1e-3, "peak of the one-cycle schedule", low=0.0, high=10.0)
-    weight_decay: float = setting(0.05, "of AdamW", low=0.0, high=10.0)
-    smoothing: float = setting(0.05, "label smoothing", low=0.0, high=0.5)
-    balance: float = setting(
-        0.5,
-        "classes of each head are weighted by their frequency to the power of -balance",
-        low=0.0,
-        high=1.0,
-    )
     modality_dropout: float = setting(
         0.15, "share of examples that lose each modality; never all", low=0.0, high=0.9
-    )
-    validate_every: int = setting(100, "steps between validations", low=1, high=1_000_000)
-    patience: int = setting(
-        5, "validations without a better one, after which it ends", low=1, high=1_000_000
     )
     per_group: int = setting(
         8,
@@ -110,7 +96,6 @@ class ScheduleSettings:
         low=0,
         high=1_000_000,
     )
-    seed: int = setting(0, "of everything random", low=0, high=2**31 - 1)
 
     def __post_init__(self) -> None:
         validate(self, "schedule")

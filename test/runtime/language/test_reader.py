@@ -1,0 +1,78 @@
+"""How streams are read and combined."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from xmodal_ros.runtime.language.reader import Reader
+from xmodal_ros.runtime.language.settings import ReaderSettings, ReadingSettings
+
+DIM, HIDDEN = 16, 24
+
+
+@pytest.fixture
+def make_reader():
+    def make(**streams):
+        torch.manual_seed(0)
+        settings = ReaderSettings(latents=3, depth=1, heads=2, head_dim=8)
+        return Reader(settings, streams, DIM, HIDDEN).eval()
+
+    return make
+
+
+@pytest.fixture
+def encoded():
+    torch.manual_seed(1)
+    return {
+        "camera": (torch.randn(2, 5, DIM), torch.randn(2, DIM)),
+        "imu": (torch.randn(2, 7, DIM), torch.randn(2, DIM)),
+    }
+
+
+def read_alone(reader, tokens, embedding):
+    """Latents of one stream, by hand: everything at unit length, the embedding first."""
+    everything = torch.cat([embedding[:, None], tokens], dim=1)
+    made = reader.resampler(everything / everything.norm(dim=2, keepdim=True))
+    return made / made.norm(dim=2, keepdim=True)
+
+
+def test_streams_are_combined_in_equal_parts_at_unit_length(make_reader, encoded):
+    reader = make_reader(camera=ReadingSettings(), imu=ReadingSettings())
+    with torch.no_grad():
+        mean = sum(read_alone(reader, *encoded[name]) for name in encoded)
+        expected = reader.project(mean / mean.norm(dim=2, keepdim=True) * DIM**0.5)
+        torch.testing.assert_close(reader(encoded), expected)
+
+
+def test_weights_of_streams(make_reader, encoded):
+    reader = make_reader(camera=ReadingSettings(weight=3.0), imu=ReadingSettings(weight=1.0))
+    with torch.no_grad():
+        camera, imu = (read_alone(reader, *encoded[name]) for name in ("camera", "imu"))
+        expected = reader.project(F.normalize(3 * camera + imu, dim=2) * DIM**0.5)
+        torch.testing.assert_close(reader(encoded), expected)
+        none = make_reader(camera=ReadingSettings(), imu=ReadingSettings(weight=0.0))
+        torch.testing.assert_close(none(encoded), none({"camera": encoded["camera"]}))
+
+
+def test_an_absent_stream_changes_neither_length_nor_scale(make_reader, encoded):
+    reader = make_reader(camera=ReadingSettings(), imu=ReadingSettings())
+    alone = {"camera": encoded["camera"]}
+    with torch.no_grad():
+        expected = reader.project(read_alone(reader, *encoded["camera"]) * DIM**0.5)
+        torch.testing.assert_close(reader(alone), expected)
+
+
+def test_tokens_that_are_hidden_are_as_if_they_were_not_read(make_reader, encoded):
+    whole = make_reader(imu=ReadingSettings())
+    embedding_alone = make_reader(imu=ReadingSettings(tokens=False))
+    with torch.no_grad():
+        hidden = whole(encoded, {"imu": torch.zeros(2, 7)})
+        torch.testing.assert_close(hidden, embedding_alone(encoded))
+        assert not torch.allclose(hidden, whole(encoded))
+
+
+def test_the_scale_of_what_encoders_give_does_not_matter(make_reader, encoded):
+    reader = make_reader(camera=ReadingSettings(), imu=ReadingSettings())
+    larger = {name: (9 * tokens, 9 * each) for name, (tokens, each) in encoded.items()}
+    with torch.no_grad():
+        torch.testing.assert_close(reader(larger), reader(encoded))

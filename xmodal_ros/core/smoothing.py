@@ -1,0 +1,183 @@
+"""Activities over time: filtered probabilities, and a current label that does not flicker.
+
+What comes out follows from stamps and probabilities alone, so that a recording gives offline what
+it gives live. Elapsed time, not the number of answers, decides how much counts: the rate of the
+answers can be changed without tuning anything again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from xmodal_ros.core.declare import setting, validate
+from xmodal_ros.core.probabilities import entropy, winner
+from xmodal_ros.core.types import HeadPrediction, OverTime, Prediction
+
+TASK = "activity"
+"""Heads of this task are followed over time."""
+
+
+@dataclass(frozen=True)
+class SmoothingSettings:
+    """How the answers of heads of the task `activity` are filtered over time."""
+
+    method: str = setting(
+        "none",
+        "filter of an activity's probabilities: none, exponential average, or hmm, the forward "
+        "filter of a hidden Markov model",
+        choices=["none", "exponential", "hmm"],
+    )
+    time_constant_s: float = setting(
+        0.2,
+        "of the exponential average; for hmm, the time in which answers count as one, since the "
+        "windows of close ones overlap",
+        unit="s",
+        low=0.01,
+        high=60.0,
+    )
+    mean_duration_s: float = setting(
+        2.0, "how long an activity lasts on average, for hmm", unit="s", low=0.1, high=3600.0
+    )
+    margin: float = setting(
+        0.0,
+        "how much more probable than the current activity another has to be to replace it",
+        low=0.0,
+        high=1.0,
+    )
+    hold_s: float = setting(
+        0.0,
+        "how long it has to be so without a break",
+        unit="s",
+        low=0.0,
+        high=60.0,
+    )
+    reset_after_s: float = setting(
+        2.0,
+        "time without an answer after which what was before is forgotten",
+        unit="s",
+        low=0.01,
+        high=3600.0,
+    )
+
+    def __post_init__(self) -> None:
+        validate(self, "smoothing")
+
+
+class Smoother:
+    """Replaces the answers of activity heads by what they are over time.
+
+    Args:
+        settings: The filter and its constants.
+    """
+
+    def __init__(self, settings: SmoothingSettings) -> None:
+        self._settings = settings
+        self._heads: dict[str, _Head] = {}
+
+    def apply(self, prediction: Prediction) -> Prediction:
+        """The prediction with its activity heads filtered; call it in the order of the stamps.
+
+        A stamp before the last one means that time was set back: everything is forgotten.
+        """
+        heads = dict(prediction.heads)
+        for name, head in heads.items():
+            if head.task == TASK:
+                follow = self._heads.setdefault(name, _Head(self._settings))
+                heads[name] = follow(prediction.stamp_ns, head)
+        return dataclasses.replace(prediction, heads=heads)
+
+
+class _Head:
+    """The state of one head's filter."""
+
+    def __init__(self, settings: SmoothingSettings) -> None:
+        self._settings = settings
+        self._stamp_ns = 0
+        self._belief = np.array([np.nan])  # nothing is known
+        self._current = self._rival = 0
+        self._since_ns = self._rival_since_ns = 0
+        self._previous = ""
+
+    def __call__(self, stamp_ns: int, head: HeadPrediction) -> HeadPrediction:
+        elapsed_s = (stamp_ns - self._stamp_ns) * 1e-9
+        self._stamp_ns = stamp_ns
+        settings, raw = self._settings, head.probabilities
+        known = np.isfinite(self._belief).all()
+        if not known or not 0 <= elapsed_s <= settings.reset_after_s:
+            self._belief = raw.astype(np.float64)
+            self._current = self._rival = winner(raw, head.threshold)
+            self._since_ns, self._previous = stamp_ns, ""
+        else:
+            self._belief = FILTERS[settings.method](self._belief, raw, elapsed_s, settings)
+        probabilities = self._belief.astype(np.float32)
+        self._decide(stamp_ns, head, probabilities)
+        return dataclasses.replace(
+            head,
+            probabilities=probabilities,
+            class_id=self._current,
+            entropy=entropy(probabilities),
+            abstained=bool(probabilities[self._current] < head.abstain_below),
+            over_time=OverTime(raw, self._since_ns, self._previous),
+        )
+
+    def _decide(self, stamp_ns: int, head: HeadPrediction, probabilities: np.ndarray) -> None:
+        """Let another class become current once it has led by the margin for long enough."""
+        leader, current = winner(probabilities, head.threshold), self._current
+        if len(probabilities) == 2:  # between two, 2 (p - threshold) is how far one leads
+            lead = 2 * abs(probabilities[1] - head.threshold)
+        else:
+            lead = probabilities[leader] - probabilities[current]
+        if leader == current or lead < self._settings.margin:
+            self._rival = current
+            return
+        if leader != self._rival:
+            self._rival, self._rival_since_ns = leader, stamp_ns
+        if stamp_ns - self._rival_since_ns >= self._settings.hold_s * 1e9:
+            self._previous, self._current = head.labels[current], leader
+            self._since_ns = self._rival_since_ns
+
+
+def _none(
+    belief: np.ndarray, answer: np.ndarray, elapsed_s: float, settings: SmoothingSettings
+) -> np.ndarray:
+    return answer.astype(np.float64)
+
+
+def _exponential(
+    belief: np.ndarray, answer: np.ndarray, elapsed_s: float, settings: SmoothingSettings
+) -> np.ndarray:
+    kept = np.exp(-elapsed_s / settings.time_constant_s)
+    filtered: np.ndarray = kept * belief + (1 - kept) * answer
+    return filtered
+
+
+def _hmm(
+    belief: np.ndarray, answer: np.ndarray, elapsed_s: float, settings: SmoothingSettings
+) -> np.ndarray:
+    """One step of the forward filter, for classes that are equally frequent (our reading).
+
+    An activity is left at the rate 1 / mean_duration_s, for any other with the same probability:
+    a Markov chain in continuous time, whose transition matrix over `elapsed_s` is a mixture of
+    staying and of the uniform distribution. An answer's probabilities stand for its likelihoods;
+    windows of close answers overlap, so that each counts only for the time since the last one.
+    """
+    classes = len(belief)
+    mixing = classes / max(classes - 1, 1) / settings.mean_duration_s
+    kept = np.exp(-elapsed_s * mixing)
+    expected = kept * belief + (1 - kept) / classes
+    share = min(1.0, elapsed_s / settings.time_constant_s)
+    joint = expected * answer.astype(np.float64) ** share
+    updated: np.ndarray = joint / joint.sum()
+    return updated
+
+
+FILTERS: dict[str, Callable[[np.ndarray, np.ndarray, float, SmoothingSettings], np.ndarray]] = {
+    "none": _none,
+    "exponential": _exponential,
+    "hmm": _hmm,
+}
+"""New probabilities from the last ones, an answer, and the seconds between them."""

@@ -1,0 +1,1 @@
+"""A frozen language model that answers questions about what camera and IMU saw."""

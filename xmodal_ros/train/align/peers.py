@@ -1,0 +1,125 @@
+"""Simple and strong models of activity that an IMU encoder has to beat, on the same windows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from xmodal_ros.data.inertial.augment import remount
+from xmodal_ros.nn.level import level
+from xmodal_ros.train.baselines import UNIT_S, forest, majority, unit_features
+
+Predict = Callable[[np.ndarray], np.ndarray]
+"""Probabilities `(N, C)` of windows `(N, T, 6)`."""
+SMALLEST = 1e-6
+"""Least probability of a class, so that a filter over time never excludes one."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A classifier, and what it reads of a window."""
+
+    make: Callable[[int], Any]
+    """From a seed."""
+    features: Callable[[np.ndarray, float], np.ndarray]
+    """Of windows `(N, T, 6)` at a rate in Hz."""
+    leveled: bool = False
+    """Whether windows are turned into the level frame first."""
+    copies: int = 0
+    """Copies of each training window that are turned uniformly in SO(3), beside it."""
+
+
+def fit_peer(
+    peer: Peer, windows: np.ndarray, labels: np.ndarray, classes: int, rate_hz: float, seed: int
+) -> Predict:
+    """Fit a peer.
+
+    Args:
+        peer: Which.
+        windows: Shape: (N, T, 6) float32.
+        labels: Shape: (N,).
+        classes: How many there are.
+        rate_hz: Of the windows.
+        seed: Of everything random.
+    """
+
+    def see(some: np.ndarray) -> np.ndarray:
+        if peer.leveled:
+            some = level(torch.from_numpy(some), rate_hz).numpy()
+        return peer.features(some, rate_hz)
+
+    rng = np.random.default_rng(seed)
+    turned = [remount(windows, rng, 1.0, 0.0) for _ in range(peer.copies)]
+    model = peer.make(seed)
+    with _threads_kept():
+        model.fit(see(np.concatenate([windows, *turned])), np.tile(labels, 1 + peer.copies))
+
+    def predict(some: np.ndarray) -> np.ndarray:
+        made = np.full((len(some), classes), SMALLEST)
+        with _threads_kept():
+            said = model.predict_proba(see(some))
+        made[:, model.classes_] = np.maximum(said, SMALLEST)
+        return made / made.sum(1, keepdims=True)
+
+    return predict
+
+
+@contextmanager
+def _threads_kept() -> Iterator[None]:
+    """MiniRocket sets the number of threads for OpenMP as a whole, and so torch's as well."""
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+def _minirocket(seed: int) -> Any:
+    """MiniRocket features and a linear classifier (Dempster et al. 2021), classes weighted alike.
+
+    Logistic regression rather than the paper's ridge: it has probabilities.
+    """
+    from aeon.transformations.collection.convolution_based import MiniRocket
+
+    return make_pipeline(
+        MiniRocket(n_kernels=KERNELS, random_state=seed, n_jobs=1),
+        StandardScaler(),
+        LogisticRegression(C=0.01, max_iter=500, class_weight="balanced", random_state=seed),
+    )
+
+
+KERNELS = 2000
+
+
+def _nothing(windows: np.ndarray, rate_hz: float) -> np.ndarray:
+    return np.zeros((len(windows), 1))
+
+
+def _statistics(windows: np.ndarray, rate_hz: float) -> np.ndarray:
+    """Of the last second, and of a longer window as a whole."""
+    last = unit_features(windows, rate_hz)
+    samples = windows.shape[1]
+    if samples <= UNIT_S * rate_hz:
+        return last
+    return np.concatenate([last, unit_features(windows, samples / UNIT_S)], axis=1)
+
+
+def _series(windows: np.ndarray, rate_hz: float) -> np.ndarray:
+    return windows.transpose(0, 2, 1)  # (N, T, C) -> (N, C, T), as aeon has it
+
+
+PEERS: dict[str, Peer] = {
+    "majority": Peer(majority, _nothing),
+    "random forest": Peer(forest, _statistics),
+    "random forest, level frame": Peer(forest, _statistics, leveled=True, copies=1),
+    "MiniRocket": Peer(_minirocket, _series),
+    "MiniRocket, rotations": Peer(_minirocket, _series, copies=1),
+    "MiniRocket, level frame": Peer(_minirocket, _series, leveled=True, copies=1),
+}
+"""By name, as the table calls them."""
