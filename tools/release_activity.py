@@ -84,7 +84,12 @@ def release(
             made[head].append({"seed": seed, **scores, "validation": run.record["validation"]})
             if seed == 0:
                 streams = {CAMERA: CAMERA, IMU: IMU} if head == "activity" else {IMU: WATCH}
-                told = {"data": cell.name if head == "activity" else people.name, "seed": seed}
+                told = {
+                    "data": cell.name if head == "activity" else people.name,
+                    "seed": seed,
+                    "windows_sha256": run.record["windows_sha256"],
+                    "encoders_sha256": run.record["encoders_sha256"],
+                }
                 parts.append(Part(head, run, of, read, streams, told, scores["as mounted"]))
     written = write_bundle(parts, bundle, licence=licence, card="-")
     seen = observations(parts)

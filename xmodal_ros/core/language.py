@@ -12,7 +12,7 @@ class LanguageSettings:
     """Which describer runs, on what, and how long an answer may get."""
 
     path: str = setting(
-        "", "folder of a describer, as `xmodal language` writes it; empty for none"
+        "", "folder of a describer, as `xmodal language train` writes it; empty for none"
     )
     device: str = setting(
         "auto",

@@ -161,7 +161,7 @@ def test_leaves_the_files_of_simclr_with_other_weights(pairs, make_settings, tmp
 
 def test_learns_to_find_the_partner(pairs, make_settings, tmp_path):
     settings = make_settings(
-        *MVITAC, "schedule.steps=60", "schedule.batch=12", "schedule.learning_rate=0.003",
+        *MVITAC, "schedule.steps=100", "schedule.batch=12", "schedule.learning_rate=0.003",
         "schedule.measure_every=5", "encoder.camera_normalization=colour",
     )  # fmt: skip
     pretrain(settings, pairs, tmp_path)
