@@ -44,7 +44,10 @@ def load_language_model(source: str, device: str, precision: str) -> tuple[Any, 
         ) from None
     import torch
     from safetensors import SafetensorError
+    from transformers.utils import logging
 
+    quiet: Any = logging.disable_progress_bar  # untyped
+    quiet()  # loading takes seconds at most, and nodes write logs
     folder = Path(source)
     if folder.is_dir():
         check_folder(folder)
