@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
+from xmodal_ros.core.declare import from_mapping
 from xmodal_ros.core.errors import SettingsError
 from xmodal_ros.core.settings import DEFAULT_STREAMS, Settings
 
+Settled = TypeVar("Settled", bound=Any)
+"""A frozen dataclass whose fields are groups of settings."""
 _EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 """A number such as 1e-3 or 1.5e2, which YAML takes for text: it wants a point and a sign."""
 PARAMETERS = "ros__parameters"
@@ -76,6 +80,33 @@ def grouped(overrides: Sequence[str], groups: Iterable[str]) -> dict[str, dict[s
             )
         values.setdefault(group, {})[last] = value
     return values
+
+
+def overridden(base: Settled, overrides: Sequence[str]) -> Settled:
+    """Settings with `group.name=value` texts on top.
+
+    Args:
+        base: What they change.
+        overrides: The texts.
+
+    Raises:
+        SettingsError: a group or setting is unknown, or a value is out of range.
+    """
+    groups: dict[str, Any] = {f.name: getattr(base, f.name) for f in dataclasses.fields(base)}
+    return regrouped(base, grouped(overrides, groups))
+
+
+def regrouped(base: Settled, values: Mapping[str, Mapping[str, Any]]) -> Settled:
+    """Settings with other values by group and name.
+
+    Raises:
+        SettingsError: a setting is unknown, or a value is out of range.
+    """
+    made = {}
+    for name, given in values.items():
+        group = getattr(base, name)
+        made[name] = from_mapping(type(group), {**dataclasses.asdict(group), **given}, name)
+    return dataclasses.replace(base, **made)
 
 
 def node_parameters(path: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import ModuleType
 
-from xmodal_ros.core.errors import DataError
+from xmodal_ros.data import kinds
 from xmodal_ros.data.inertial import imu_activity, mmact, recordings
 from xmodal_ros.data.inertial.track import Channel, Inertial, Track, by_session
 from xmodal_ros.data.visual_tactile import simulated
@@ -21,7 +21,7 @@ KINDS: dict[str, ModuleType] = {
 
 def recognise(root: Path) -> str:
     """Kind of the data set in a folder, empty if it is none that is known."""
-    return next((name for name, reader in KINDS.items() if reader.recognise(root)), "")
+    return kinds.recognise(root, KINDS)
 
 
 def read_tracks(root: Path | str, kind: str = "", split: str = "") -> Inertial:
@@ -36,24 +36,6 @@ def read_tracks(root: Path | str, kind: str = "", split: str = "") -> Inertial:
         DataError: the folder is missing or of no known kind, or the split is not known.
     """
     root = Path(root)
-    if not root.is_dir():
-        raise DataError("no such folder", where=str(root), do="Check the data set's path.")
-    known = ", ".join(KINDS)
-    if kind and kind not in KINDS:
-        raise DataError(f"unknown kind '{kind}'", where=str(root), expected=f"one of {known}")
-    found = kind or recognise(root)
-    if not found:
-        raise DataError(
-            "is no data set of inertial sensors that is known by its layout",
-            where=str(root),
-            expected=f"the layout of one of {known}",
-        )
-    reader = KINDS[found]
-    if split and split not in reader.SPLITS:
-        raise DataError(
-            f"{found} has no split '{split}'",
-            where=str(root),
-            expected="one of " + ", ".join(reader.SPLITS),
-        )
+    reader = KINDS[kinds.choose(root, KINDS, kind, split, "data set of inertial sensors")]
     data: Inertial = reader.read(root, split) if split else reader.read(root)
     return data

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from xmodal_ros.core.errors import DataError
+from xmodal_ros.data.kinds import choose
 from xmodal_ros.data.visual_tactile import (
     feeling_of_success,
     objectfolder,
@@ -55,30 +56,11 @@ def read_dataset(
         DataError: the folder is missing or of no known kind, or the split is not known.
     """
     root = Path(root)
-    if not root.is_dir():
-        raise DataError("no such folder", where=str(root), do="Check the data set's path.")
-    known = ", ".join(KINDS)
-    if kind and kind not in KINDS:
-        raise DataError(f"unknown kind '{kind}'", where=str(root), expected=f"one of {known}")
-    found = kind or next((name for name, reader in KINDS.items() if reader.recognise(root)), "")
-    if not found:
-        raise DataError(
-            "is no data set that is known by its layout",
-            where=str(root),
-            expected=f"the layout of one of {known}",
-            do="Name the folder that holds it, or its --kind.",
-        )
-    reader = KINDS[found]
-    if split and split not in reader.SPLITS:
-        raise DataError(
-            f"{found} has no split '{split}'",
-            where=str(root),
-            expected="one of " + ", ".join(reader.SPLITS),
-        )
+    found = choose(root, KINDS, kind, split, "data set")
     options: dict[str, Any] = {"split": split} if split else {}
     if found in (recordings.KIND, simulated.KIND, slip.KIND):
         options["history_s"] = history_s
-    data: VisualTactile = reader.read(root, **options)
+    data: VisualTactile = KINDS[found].read(root, **options)
     return data
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from xmodal_ros.core.declare import from_mapping, setting, validate
+from xmodal_ros.core.declare import setting, validate
 from xmodal_ros.core.errors import SettingsError
-from xmodal_ros.data.settings_file import grouped
+from xmodal_ros.data.settings_file import overridden
 from xmodal_ros.nn.architecture import ImageSettings, ImuSettings
 from xmodal_ros.nn.normalize import NORMALIZATIONS
 from xmodal_ros.train.schedule import LearningSettings
@@ -173,11 +173,4 @@ def read_overrides(overrides: Sequence[str], base: AlignSettings | None = None) 
     Raises:
         SettingsError: a group or setting is unknown, or a value is out of range.
     """
-    base = base or AlignSettings()
-    made = {
-        name: from_mapping(
-            GROUPS[name], {**dataclasses.asdict(getattr(base, name)), **given}, name
-        )
-        for name, given in grouped(overrides, GROUPS).items()
-    }
-    return dataclasses.replace(base, **made)
+    return overridden(base or AlignSettings(), overrides)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from xmodal_ros.core.declare import from_mapping, setting, validate
-from xmodal_ros.data.settings_file import grouped
+from xmodal_ros.core.declare import setting, validate
+from xmodal_ros.data.settings_file import overridden
 from xmodal_ros.runtime.language.settings import ReaderSettings
 
 
@@ -85,10 +83,4 @@ def read_overrides(overrides: Sequence[str]) -> MiniatureSettings:
     Raises:
         SettingsError: a group or setting is unknown, or a value is out of range.
     """
-    base = MiniatureSettings()
-    groups: dict[str, Any] = {f.name: getattr(base, f.name) for f in dataclasses.fields(base)}
-    made = {
-        name: from_mapping(type(groups[name]), {**dataclasses.asdict(groups[name]), **given}, name)
-        for name, given in grouped(overrides, groups).items()
-    }
-    return dataclasses.replace(base, **made)
+    return overridden(MiniatureSettings(), overrides)

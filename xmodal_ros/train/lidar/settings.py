@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from xmodal_ros.core.declare import from_mapping, setting, validate
+from xmodal_ros.core.declare import setting, validate
 from xmodal_ros.core.errors import SettingsError
-from xmodal_ros.data.settings_file import grouped
+from xmodal_ros.data.settings_file import overridden
 from xmodal_ros.nn.lidar_settings import LidarSettings
 from xmodal_ros.nn.normalize import NORMALIZATIONS
 from xmodal_ros.train.schedule import LearningSettings
@@ -186,11 +185,4 @@ def read_overrides(overrides: Sequence[str], base: CmcrSettings | None = None) -
     Raises:
         SettingsError: a group or setting is unknown, or a value is out of range.
     """
-    base = base or CmcrSettings()
-    made = {
-        name: from_mapping(
-            GROUPS[name], {**dataclasses.asdict(getattr(base, name)), **given}, name
-        )
-        for name, given in grouped(overrides, GROUPS).items()
-    }
-    return dataclasses.replace(base, **made)
+    return overridden(base or CmcrSettings(), overrides)

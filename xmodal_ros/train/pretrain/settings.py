@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from xmodal_ros.core.declare import from_mapping, setting, validate
+from xmodal_ros.core.declare import setting, validate
 from xmodal_ros.core.errors import SettingsError
-from xmodal_ros.data.settings_file import grouped
+from xmodal_ros.data.settings_file import overridden
 from xmodal_ros.nn.losses.pairs import Weights
 from xmodal_ros.nn.normalize import NORMALIZATIONS
 from xmodal_ros.train.pretrain.lights import symmetries
@@ -160,20 +159,10 @@ class PretrainSettings:
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
 
 
-GROUPS: dict[str, type[Any]] = {
-    "encoder": EncoderSettings,
-    "camera": CameraViews,
-    "tactile": TactileViews,
-    "schedule": ScheduleSettings,
-}
-
-
 def read_overrides(overrides: Sequence[str]) -> PretrainSettings:
     """Settings from `group.name=value` texts on top of the defaults.
 
     Raises:
         SettingsError: a group or setting is unknown, or a value is out of range.
     """
-    values = grouped(overrides, GROUPS)
-    made = {name: from_mapping(GROUPS[name], given, name) for name, given in values.items()}
-    return PretrainSettings(**made)
+    return overridden(PretrainSettings(), overrides)

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from xmodal_ros.core.declare import from_mapping, setting, validate
+from xmodal_ros.core.declare import setting, validate
 from xmodal_ros.core.errors import SettingsError
-from xmodal_ros.data.settings_file import grouped
+from xmodal_ros.data.settings_file import grouped, regrouped
 from xmodal_ros.data.visual_tactile.example import CAMERA
 from xmodal_ros.nn.architecture import Trunk
 from xmodal_ros.nn.normalize import NORMALIZATIONS
@@ -179,10 +179,4 @@ def read_overrides(overrides: Sequence[str], base: TouchSettings | None = None) 
     heads = values.get("heads", {})
     for name in heads.keys() & {"names", "streams"}:
         heads[name] = tuple(part for part in str(heads[name]).split(",") if part)
-    made = {
-        name: from_mapping(
-            GROUPS[name], {**dataclasses.asdict(getattr(base, name)), **given}, name
-        )
-        for name, given in values.items()
-    }
-    return dataclasses.replace(base, **made)
+    return regrouped(base, values)
