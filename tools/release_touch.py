@@ -17,7 +17,7 @@ from xmodal_ros.core.types import Modality, Observation, StreamData
 from xmodal_ros.data.visual_tactile.example import CAMERA, TEST
 from xmodal_ros.runtime.export import measure_backends, record_backends
 from xmodal_ros.runtime.manifest import CARD
-from xmodal_ros.train.experiments.table import scores_table
+from xmodal_ros.train.experiments.table import part_blocks
 from xmodal_ros.train.pretrain.files import save_text
 from xmodal_ros.train.touch.bundle import write_bundle
 from xmodal_ros.train.touch.examples import TouchExamples
@@ -130,10 +130,12 @@ def card(made: dict[str, Any], results: Path) -> str:
     text = TEXT.read_text(encoding="utf-8").replace("<scores>", table(made))
     blocks = []
     for name in EXPERIMENTS:
-        path = results / f"touch-{name}.json"
-        if path.exists():
+        for path in sorted(results.glob(f"touch-{name}.json")) + sorted(
+            results.glob(f"touch-{name}-on-*.json")
+        ):
             found = json.loads(path.read_text(encoding="utf-8"))
-            blocks += [f"### {found['question']}", scores_table(found, found["parts"][-1])]
+            on = f" Tested on {found['test_data']}." if found["test_data"] else ""
+            blocks += [f"### {found['question']}{on}", *part_blocks(found, found["parts"][-1])]
     focus = results / "focus.md"
     if focus.exists():
         lines = [x for x in focus.read_text(encoding="utf-8").splitlines() if x.startswith("|")]

@@ -15,7 +15,7 @@ pytest.importorskip("lightning")
 from xmodal_ros.data.visual_tactile import VisualTactile
 from xmodal_ros.data.visual_tactile.example import Example
 from xmodal_ros.data.visual_tactile.pictures import Source
-from xmodal_ros.train.experiments import cost, run
+from xmodal_ros.train.experiments import cost, laboratory
 
 COLOURS = {"wood": (150, 100, 40), "steel": (90, 95, 100)}
 PARTS = ("train", "train", "validation", "test")
@@ -31,7 +31,7 @@ STREAMS = ("camera", "tactile_left", "tactile_right")
 @pytest.fixture(autouse=True)
 def timed_once(monkeypatch) -> None:
     """What networks cost is measured in one round: nothing here looks at how long it takes."""
-    monkeypatch.setattr(run, "measure_times", partial(cost.measure_times, rounds=1))
+    monkeypatch.setattr(laboratory, "measure_times", partial(cost.measure_times, rounds=1))
 
 
 def write_data(root: Path, streams: tuple[str, ...] = STREAMS) -> VisualTactile:

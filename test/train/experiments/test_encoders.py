@@ -61,8 +61,8 @@ def test_encoders_are_swapped(data, small, cnn, vit, tmp_path) -> None:
     text = paths[0].read_text()
     found = json.loads(text)
     assert [row["variant"] for row in found["rows"]] == [
-        "pretrained on pairs: test_efficientnet, test_efficientnet",
-        "pretrained on pairs: test_vit, test_vit",
+        "pretrained on pairs alone: test_efficientnet, test_efficientnet",
+        "pretrained on pairs alone: test_vit, test_vit",
         "not pretrained on pairs: random",
         "random",
     ]

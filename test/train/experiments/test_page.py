@@ -28,6 +28,7 @@ def found():
         "question": "Is A <better> than B?",
         "notes": ["A note."],
         "data": ["cell"],
+        "test_data": "",
         "overrides": ["trunk.dim=64"],
         "encoders": [],
         "machine": {"cpu": "Processor", "threads": 2, "load_before": 0.1},
@@ -69,6 +70,26 @@ def test_the_page_says_what_made_it(found) -> None:
     assert "2 threads, on Processor" in text
     assert "`xmodal experiment conditioning --set trunk.dim=64`" in text
     assert "Examples: 40 of material, 40 of grasp." in text
+
+
+def test_the_page_says_what_it_was_tested_on(found) -> None:
+    text = page({**found, "test_data": "other"})
+    assert text.startswith("# conditioning, tested on other\n")
+    assert "(touch-conditioning-on-other.svg)" in text
+    assert "- Test part: all of other, " in text
+    assert "`xmodal experiment conditioning --test-data other --set trunk.dim=64`" in text
+
+
+def test_seeds_together_and_differences_have_tables(found) -> None:
+    for row in found["rows"][:2]:
+        row["together"] = {"test": {"material": scores(0.75), "grasp": scores(0.85)}}
+        row["difference"] = {"test": {"material": {"mean": -0.1, "low": -0.22, "high": 0.034}}}
+    text = page(found)
+    assert "All seeds together" in text
+    assert "| A: no <camera> | 0.750 | 0.050 | 0.850 | nan | 0.050 |" in text
+    assert 'How much more often right than "A: no <camera>", ' in text
+    assert text.count("-0.100 (-0.220 to +0.034)") == 1  # the first row differs from none
+    assert "| B | -0.100 (-0.220 to +0.034) |" in text
 
 
 def test_the_picture_has_a_mark_where_a_row_has_a_score(found) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import xml.etree.ElementTree as ElementTree
 
+import numpy as np
 import pytest
 
 from xmodal_ros.core.errors import DataError, SettingsError
-from xmodal_ros.train.experiments import run as experiments
+from xmodal_ros.train.experiments import laboratory
 from xmodal_ros.train.experiments.cost import ROUNDS
 from xmodal_ros.train.experiments.run import run_experiment
 
@@ -45,7 +47,9 @@ def perform(tmp_path, small):
     def run(name, data, **options):
         options = {"seeds": 1, **options}
         paths = run_experiment(name, data, tmp_path / "out", tmp_path / "res", small, **options)
-        assert [p.name for p in paths] == [f"touch-{name}{s}" for s in (".json", ".md", ".svg")]
+        other = options.get("test_data")
+        stem = f"touch-{name}-on-{other.root.name}" if other else f"touch-{name}"
+        assert [p.name for p in paths] == [f"{stem}{s}" for s in (".json", ".md", ".svg")]
         ElementTree.fromstring(paths[2].read_text())
         return json.loads(paths[0].read_text()), paths[1].read_text()
 
@@ -81,6 +85,13 @@ def test_seeds_and_their_spread(data, perform) -> None:
     accuracies = [s["test"]["material"]["accuracy"] for s in found["rows"][0]["seeds"]]
     mean, half = sum(accuracies) / 2, abs(accuracies[0] - accuracies[1]) / 2
     assert f"| {ROWS['separate'][0]} | {mean:.3f} ± {half:.3f} |" in page
+    first, other = (
+        [s["test"]["material"]["accuracy"] for s in row["seeds"]] for row in found["rows"]
+    )
+    difference = found["rows"][1]["difference"]["test"]["material"]
+    assert difference["mean"] == pytest.approx(np.mean(other) - np.mean(first))
+    assert found["rows"][0]["together"]["test"]["material"]["count"] == 8
+    assert "All seeds together" in page
 
 
 def test_transfer_between_two_data_sets(data, gels, perform) -> None:
@@ -103,8 +114,59 @@ def test_transfer_between_two_data_sets(data, gels, perform) -> None:
     assert plain["nll"] != adapted["nll"]
 
 
+def test_another_data_set_is_the_test_part(data, gels, perform, monkeypatch) -> None:
+    own, _ = perform("conditioning", [data])
+    monkeypatch.setattr(laboratory, "train_touch", read_back(laboratory.train_touch))
+    copied = dataclasses.replace(data, root=data.root / "copy", examples=data.part("test"))
+    same, _ = perform("conditioning", [data], test_data=copied)
+    found, page = perform("conditioning", [data], test_data=gels)
+    assert labels(found) == labels(same) == labels(own)
+    for row, again, before in zip(found["rows"], same["rows"], own["rows"], strict=True):
+        (seed,), (repeated,), (was,) = row["seeds"], again["seeds"], before["seeds"]
+        assert seed["validation"] == repeated["validation"] == was["validation"]
+        assert repeated["test"] == was["test"]
+        if row["variant"] == "camera alone":  # of which the gels' data set has nothing
+            assert "test" not in seed
+        else:  # all parts of it
+            assert seed["test"]["material"]["count"] == len(gels.examples)
+    assert "\n| camera alone |  |" in page
+
+
+def read_back(train):
+    """Training that only reads finished runs."""
+
+    def run(chosen, folder, *rest, **options):
+        assert (folder / "run.json").exists()
+        return train(chosen, folder, *rest, **options)
+
+    return run
+
+
+def test_a_test_data_set_that_cannot_be_asked_about(data, gels, perform) -> None:
+    with pytest.raises(DataError, match=r"--test-data .*: is trained on; expected another data"):
+        perform("sizes", [data], test_data=data)
+    for name, roots, options in (
+        ("speed", [data], {}),
+        ("transfer", [data, gels], {}),
+        ("sizes", [data], {"test": False}),
+    ):
+        other = dataclasses.replace(gels, root=gels.root.parent / "third")
+        with pytest.raises(SettingsError, match=r"nothing would be asked about it; .* Leave it"):
+            perform(name, roots, test_data=other, **options)
+    strange = [
+        dataclasses.replace(e, streams={"tactile": e.streams["camera"]}) for e in data.examples
+    ]
+    other = dataclasses.replace(data, root=data.root / "other", examples=tuple(strange))
+    with pytest.raises(DataError, match=r"no example has a label and a stream .* some of camera,"):
+        perform("sizes", [data], test_data=other)
+    felt = [dataclasses.replace(e, labels={"material": "felt"}) for e in data.examples]
+    other = dataclasses.replace(other, examples=tuple(felt))
+    with pytest.raises(DataError, match="material 'felt' is no class that was trained on"):
+        perform("sizes", [data], test_data=other)
+
+
 def test_speed_trains_nothing(data, perform, monkeypatch) -> None:
-    monkeypatch.setattr(experiments, "train_touch", None)
+    monkeypatch.setattr(laboratory, "train_touch", None)
     found, page = perform("speed", [data])
     assert found["rows"] == []
     assert "\n| separate (a second encoder learns) | " in page
@@ -114,13 +176,13 @@ def test_speed_trains_nothing(data, perform, monkeypatch) -> None:
 
 def test_the_test_part_is_read_only_if_asked_for(data, perform, monkeypatch) -> None:
     parts = []
-    ask = experiments.ask
+    ask = laboratory.ask
 
-    def asked(run, examples, wanted, *rest):
-        parts.extend(wanted)
-        return ask(run, examples, wanted, *rest)
+    def asked(run, examples, *rest):
+        parts.extend(examples)
+        return ask(run, examples, *rest)
 
-    monkeypatch.setattr(experiments, "ask", asked)
+    monkeypatch.setattr(laboratory, "ask", asked)
     found, page = perform("separate", [data], test=False)
     assert set(parts) == {"validation"}
     assert found["parts"] == ["validation"]
@@ -129,7 +191,7 @@ def test_the_test_part_is_read_only_if_asked_for(data, perform, monkeypatch) -> 
 
 
 def test_a_killed_experiment_continues(data, perform, monkeypatch) -> None:
-    train, trained = experiments.train_touch, []
+    train, trained = laboratory.train_touch, []
 
     def killed(chosen, folder, *rest, **options):
         if trained:
@@ -137,7 +199,7 @@ def test_a_killed_experiment_continues(data, perform, monkeypatch) -> None:
         trained.append(folder)
         return train(chosen, folder, *rest, **options)
 
-    monkeypatch.setattr(experiments, "train_touch", killed)
+    monkeypatch.setattr(laboratory, "train_touch", killed)
     with pytest.raises(KeyboardInterrupt):
         perform("separate", [data])
     monkeypatch.undo()
@@ -158,14 +220,14 @@ def test_equal_runs_of_two_experiments_are_trained_once(data, perform, tmp_path)
 
 
 def test_an_encoder_that_training_changed_stops_the_experiment(data, perform, monkeypatch) -> None:
-    train = experiments.train_touch
+    train = laboratory.train_touch
 
     def changed(*arguments, **options):
         run = train(*arguments, **options)
         run.record["encoder_sha256_after"] = {"camera": "another"}
         return run
 
-    monkeypatch.setattr(experiments, "train_touch", changed)
+    monkeypatch.setattr(laboratory, "train_touch", changed)
     with pytest.raises(DataError, match="training has changed the frozen encoder"):
         perform("separate", [data])
 

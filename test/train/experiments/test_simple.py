@@ -21,20 +21,21 @@ def prepared(data, small, tmp_path):
 
 def test_colours_are_mean_and_deviation_of_each_image(prepared) -> None:
     network, examples = prepared
-    found = FEATURES["colour"](examples, network)
+    (found,) = FEATURES["colour"](examples, network, np.array([5]))
     row = []
     for stream in ("camera", "tactile_left", "tactile_right"):
         for source in examples.plan.examples[5].streams[stream]:
             image = cv2.resize(cv2.imread(str(source.path)), (32, 32), None, 0, 0, cv2.INTER_AREA)
             pixels = image[..., ::-1].reshape(-1, 3)
             row += [*pixels.mean(0), *pixels.std(0, ddof=1)]
-    np.testing.assert_allclose(found[5], row, rtol=0.01)
+    np.testing.assert_allclose(found, row, rtol=0.01)
 
 
 def test_normalized_colours_are_of_what_the_encoders_see(prepared) -> None:
     network, examples = prepared
-    plain = FEATURES["colour"](examples, network)
-    found = FEATURES["normalized colour"](examples, network)
+    every = np.arange(len(examples))
+    plain = FEATURES["colour"](examples, network, every)
+    found = FEATURES["normalized colour"](examples, network, every)
     np.testing.assert_allclose(found[:, :3], (plain[:, :3] - 127) / 128, atol=1e-3)  # centred
     means = plain[:, 6:9]  # of the left gel's first image, which is of one colour but for noise
     np.testing.assert_allclose(found[:, 6:9], means / (means + 8) - 1, atol=0.02)  # relative
@@ -42,7 +43,7 @@ def test_normalized_colours_are_of_what_the_encoders_see(prepared) -> None:
 
 def test_nearest_neighbours_as_scikit_learn_finds_them(prepared) -> None:
     network, examples = prepared
-    found = score_simple(examples, network, ["test"])
+    found = score_simple(examples, network, {"test": examples})
     train, test = examples.indices("train"), examples.indices("test")
 
     def features(chosen):
@@ -63,7 +64,9 @@ def test_majority_is_that_of_the_training_part(prepared) -> None:
     steel = examples.heads["material"].index("steel")
     some = train[examples.labels["material"][train] == steel][:3]
     examples.labels["material"][some] = -1  # wood is the commonest now
-    found = score_simple(examples, network, ["validation", "test"])["majority"]
+    found = score_simple(examples, network, dict.fromkeys(("validation", "test"), examples))[
+        "majority"
+    ]
     test = examples.indices("test")
     wood = (examples.labels["material"][test] != steel).mean()
     assert found["test"]["material"]["accuracy"] == pytest.approx(wood)

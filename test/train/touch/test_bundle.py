@@ -49,6 +49,7 @@ def test_its_card_and_metrics_are_those_of_validation(trained) -> None:
     assert bundle.metrics["grasp"]["count"] == 6
     assert bundle.licence == "CC0-1.0"
     assert bundle.training["settings"]["encoder"]["weights"] == "package"
+    assert bundle.spaces == ()  # only pairs bring camera and gels together
     assert bundle.heads["grasp"].labels == ("fail", "success")
     assert bundle.heads["grasp"].threshold == run.calibration.thresholds["grasp"]
     assert Bundle.load(bundle.path).heads["material"].temperature == run.temperatures["material"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,43 +19,55 @@ from xmodal_ros.train.experiments.experiment import Condition, by_sense
 from xmodal_ros.train.features import Features, cached
 from xmodal_ros.train.touch.examples import ENCODED, TouchExamples, fingerprint
 from xmodal_ros.train.touch.run import TouchRun
-from xmodal_ros.train.touch.score import BATCH, answers, encoded, scores
+from xmodal_ros.train.touch.score import BATCH, answers, encoded
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Of one network, about the examples of one part."""
+
+    names: list[str]
+    groups: np.ndarray
+    """What each example belongs to, such as a recording `(N,)`."""
+    labels: Mapping[str, np.ndarray]
+    """By head `(N,) int64`, -1 where there is none."""
+    logits: Mapping[str, np.ndarray]
+    """By head `(N, C) float32`."""
 
 
 def ask(
-    run: TouchRun,
-    examples: TouchExamples,
-    parts: Sequence[str],
-    condition: Condition,
-    cache: Path,
-) -> dict[str, dict[str, dict[str, float]]]:
-    """Scores by part and head.
+    run: TouchRun, asked: Mapping[str, TouchExamples], condition: Condition, cache: Path
+) -> dict[str, Answers]:
+    """Answers by part.
 
     Args:
         run: What is asked.
-        examples: Of its streams.
-        parts: Of the examples, such as validation and test.
+        asked: By part, such as validation and test, the examples that have it, of the run's
+            streams.
         condition: How.
         cache: Folder that keeps features of noisy images.
 
     Raises:
         DataError: the examples have a class that the run does not know.
     """
-    network = adapted(run.network, examples) if condition.adapt else run.network
-    senses = by_sense(examples.streams)
-    noisy = tuple(s for sense in condition.noisy for s in senses[sense])
-    drop = senses[condition.drop] if condition.drop else ()
     found = {}
-    for part in parts:
+    for part, examples in asked.items():
         chosen = examples.indices(part)
         if not len(chosen):
             continue
-        asked: Any = examples
+        network = adapted(run.network, examples) if condition.adapt else run.network
+        senses = by_sense(examples.streams)
+        noisy = tuple(s for sense in condition.noisy for s in senses[sense])
+        drop = senses[condition.drop] if condition.drop else ()
+        shown: Any = examples
         if noisy:
-            asked = NoisyExamples(examples, chosen, noisy, condition.sigma, network, cache)
-        labels = {head: _labels(run, examples, head)[chosen] for head in examples.heads}
-        logits = answers(network, asked, chosen, drop=drop)
-        found[part] = scores(logits, labels, run.temperatures)
+            shown = NoisyExamples(examples, chosen, noisy, condition.sigma, network, cache)
+        found[part] = Answers(
+            names=[examples.names[k] for k in chosen],
+            groups=examples.groups[chosen],
+            labels={head: _labels(run, examples, head)[chosen] for head in examples.heads},
+            logits=answers(network, shown, chosen, drop=drop),
+        )
     return found
 
 

@@ -12,7 +12,7 @@ from xmodal_ros.train.experiments.experiment import (
     Given,
     Variant,
 )
-from xmodal_ros.train.touch.pretrained import encoder_title
+from xmodal_ros.train.touch.pretrained import encoder_title, pretrained_settings
 
 CEC = ("trunk.fusion=cec", "trunk.tokens=patch")
 HEADS = (1, 2, 4, 8, 16)
@@ -43,6 +43,7 @@ def conditioning(given: Given) -> Experiment:
     return Experiment(
         "Does conditioning on patch tokens help, and what does each sense give?",
         tuple(variants),
+        compared=True,
         baselines=True,
         notes=missing,
     )
@@ -52,16 +53,19 @@ def encoders(given: Given) -> Experiment:
     """The frozen encoder swapped: pretrained on pairs, on ImageNet only, and random."""
     weights = given.settings.encoder.weights
     plain = "ImageNet only" if weights == "package" else f"not pretrained on pairs: {weights}"
-    swapped = [
-        Variant(f"pretrained on pairs: {encoder_title(file)}", CEC, file)
-        for file in given.encoders
-    ]
+    swapped = []
+    for file in given.encoders:
+        alone = " alone" if pretrained_settings(file)["weights"] == "random" else ""
+        title = f"pretrained on pairs{alone}: {encoder_title(file)}"
+        swapped.append(Variant(title, CEC, file))
     return Experiment(
         "What does the frozen encoder have to know?",
         (*swapped, Variant(plain, CEC), Variant("random", (*CEC, "encoder.weights=random"))),
+        compared=True,
         notes=(
             "Every encoder is frozen: its weights have the same SHA-256 before and after training "
             "(encoder_sha256 in the JSON file), else the experiment stops.",
+            "On pairs alone: from random weights; other encoders saw ImageNet before.",
         ),
     )
 
@@ -75,6 +79,7 @@ def separate(given: Given) -> Experiment:
     return Experiment(
         "Is a second encoder for the task worth its time?",
         tuple(Variant(title, (*CEC, text), given.encoder) for title, text in options.items()),
+        compared=True,
     )
 
 

@@ -26,6 +26,10 @@ def experiment_command(
     test: Annotated[
         bool, typer.Option(help="Read the test part, too; not while anything is still chosen.")
     ] = True,
+    test_data: Annotated[
+        Path | None,
+        typer.Option(help="Data set that is the test part, all of it, in place of the roots'."),
+    ] = None,
     overrides: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="GROUP.NAME=VALUE", help="One setting, of all variants."),
@@ -44,7 +48,9 @@ def experiment_command(
     from xmodal_ros.train.touch.settings import read_overrides
 
     console = rich.get_console()
-    data = open_datasets(roots, read_overrides(overrides or []), force=force)
+    settings = read_overrides(overrides or [])
+    data = open_datasets(roots, settings, force=force)
+    other = open_datasets([test_data], settings, force=force) if test_data else [None]
     paths = run_experiment(
         name,
         data,
@@ -55,6 +61,7 @@ def experiment_command(
         mvitac=mvitac,
         seeds=seeds,
         test=test,
+        test_data=other[0],
         console=console,
     )
     page = paths[1].read_text(encoding="utf-8")

@@ -49,6 +49,8 @@ class Experiment:
 
     question: str
     variants: tuple[Variant, ...]
+    compared: bool = False
+    """Whether every variant is compared with the first one, and its seeds are put together."""
     baselines: bool = False
     """Whether simple models are scored as well."""
     trains: bool = True

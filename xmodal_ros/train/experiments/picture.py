@@ -12,17 +12,25 @@ import numpy as np
 
 from xmodal_ros.train.experiments.table import SCORES, label, values
 
-LEFT, PANEL, GAP, ROW, TOP = 310, 190, 24, 24, 62
-"""Pixels: labels, width of a panel and of the space after it, height of a row and of the head."""
+PANEL, GAP, ROW, TOP = 190, 24, 24, 62
+"""Pixels: width of a panel and of the space after it, height of a row and of the head."""
+LETTER = 6.5
+"""Pixels, mean width of one in a label."""
 TICK = 0.1
 
 
-def draw(found: Mapping[str, Any]) -> str:
-    """Draw the last part's main scores; of an experiment without training, the times."""
-    panels = _scores(found) if found["rows"] else _times(found)
+def draw(found: Mapping[str, Any], scores: Mapping[str, Mapping[str, str]] = SCORES) -> str:
+    """Draw the last part's main scores; of an experiment without training, the times.
+
+    Args:
+        found: Of an experiment.
+        scores: Names of scores by head, the main one last.
+    """
+    panels = _scores(found, scores) if found["rows"] else _times(found)
     rows = [{"text": text, "y": TOP + ROW * k} for k, text in enumerate(panels[0]["labels"])]
+    left = 20 + LETTER * max(len(text) for text in panels[0]["labels"])
     for place, panel in enumerate(panels):
-        _lay_out(panel, LEFT + place * (PANEL + GAP))
+        _lay_out(panel, left + place * (PANEL + GAP))
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True,
         trim_blocks=True, lstrip_blocks=True,
@@ -31,20 +39,22 @@ def draw(found: Mapping[str, Any]) -> str:
         title=found["experiment"],
         rows=rows,
         panels=panels,
-        left=LEFT,
+        left=left,
         panel_width=PANEL,
         row_height=ROW,
         top=TOP,
-        width=LEFT + len(panels) * (PANEL + GAP),
+        width=left + len(panels) * (PANEL + GAP),
         height=TOP + ROW * len(rows) + 18,
     )
 
 
-def _scores(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _scores(
+    found: Mapping[str, Any], scores: Mapping[str, Mapping[str, str]]
+) -> list[dict[str, Any]]:
     part = found["parts"][-1]
     panels = []
-    for head, columns in SCORES.items():
-        for score, title in reversed(columns.items()):  # an AUC may be defined nowhere
+    for head, columns in scores.items():
+        for score, title in reversed(list(columns.items())):  # an AUC may be defined nowhere
             by_row = [values(row, part, head, score) for row in found["rows"]]
             drawn = [[v for v in vs if math.isfinite(v)] for vs in by_row]
             if any(drawn):

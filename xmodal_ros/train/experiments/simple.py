@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,40 +25,46 @@ SMALLEST = 1e-6
 
 
 def score_simple(
-    examples: TouchExamples, network: Network, parts: Sequence[str]
+    examples: TouchExamples, network: Network, asked: Mapping[str, TouchExamples]
 ) -> dict[str, dict[str, dict[str, dict[str, float]]]]:
     """Scores by model, part and head; every model is fitted on the training part.
 
     Args:
-        examples: With features of the frozen encoder.
+        examples: With features of the frozen encoder, fitted on.
         network: Its normalizations are those of the networks.
-        parts: What is scored, such as validation and test.
+        asked: By part that is scored, such as validation and test, the examples that have it,
+            with the same classes.
     """
-    features = {name: make(examples, network) for name, make in FEATURES.items()}
-    chosen = {part: examples.indices(part) for part in parts}
-    chosen = {part: some for part, some in chosen.items() if len(some)}
+    places = {part: one.indices(part) for part, one in asked.items()}
+    places = {part: some for part, some in places.items() if len(some)}
+    train = examples.indices(TRAIN)
+    features = {
+        name: {
+            TRAIN: make(examples, network, train),
+            **{part: make(asked[part], network, some) for part, some in places.items()},
+        }
+        for name, make in FEATURES.items()
+    }
     made: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
     for title, (model, name) in MODELS.items():
-        fitted = {head: _fitted(model, features[name], examples, head) for head in examples.heads}
+        fitted = {
+            head: _fitted(model(), features[name][TRAIN], labels[train])
+            for head, labels in examples.labels.items()
+        }
         made[title] = {}
-        for part, some in chosen.items():
+        for part, some in places.items():
             logits = {
-                head: _logits(one, features[name][some], len(examples.heads[head]))
+                head: _logits(one, features[name][part], len(examples.heads[head]))
                 for head, one in fitted.items()
             }
-            labels = {head: known[some] for head, known in examples.labels.items()}
+            labels = {head: known[some] for head, known in asked[part].labels.items()}
             made[title][part] = scores(logits, labels)
     return made
 
 
-def _fitted(
-    model: Callable[[], Any], features: np.ndarray, examples: TouchExamples, head: str
-) -> Any:
-    """A model of the labelled training part."""
-    train = examples.indices(TRAIN)
-    labels = examples.labels[head]
-    train = train[labels[train] >= 0]
-    return model().fit(features[train], labels[train])
+def _fitted(model: Any, features: np.ndarray, labels: np.ndarray) -> Any:
+    """A model of what has a label."""
+    return model.fit(features[labels >= 0], labels[labels >= 0])
 
 
 def _logits(model: Any, features: np.ndarray, classes: int) -> np.ndarray:
@@ -68,29 +74,33 @@ def _logits(model: Any, features: np.ndarray, classes: int) -> np.ndarray:
     return np.log(made)
 
 
-def _nothing(examples: TouchExamples, network: Network) -> np.ndarray:
-    return np.zeros((len(examples), 1))
+def _nothing(examples: TouchExamples, network: Network, chosen: np.ndarray) -> np.ndarray:
+    return np.zeros((len(chosen), 1))
 
 
-def _colour(examples: TouchExamples, network: Network) -> np.ndarray:
+def _colour(examples: TouchExamples, network: Network, chosen: np.ndarray) -> np.ndarray:
     """Mean and deviation of each image's channels `(N, F)`."""
-    return _moments(examples, lambda stream, x: x.permute(0, 3, 1, 2).float())
+    return _moments(examples, chosen, lambda stream, x: x.permute(0, 3, 1, 2).float())
 
 
-def _normalized_colour(examples: TouchExamples, network: Network) -> np.ndarray:
+def _normalized_colour(
+    examples: TouchExamples, network: Network, chosen: np.ndarray
+) -> np.ndarray:
     """The same of what the encoders see."""
 
     def see(stream: str, images: torch.Tensor) -> torch.Tensor:
         return normalize(images, network.branch(stream).settings.normalization)  # type: ignore[union-attr]
 
-    return _moments(examples, see)
+    return _moments(examples, chosen, see)
 
 
 def _moments(
-    examples: TouchExamples, see: Callable[[str, torch.Tensor], torch.Tensor]
+    examples: TouchExamples,
+    chosen: np.ndarray,
+    see: Callable[[str, torch.Tensor], torch.Tensor],
 ) -> np.ndarray:
     parts = []
-    for some in _chunks(examples):
+    for some in _chunks(chosen):
         row = []
         for stream in examples.streams:
             images = examples.images(stream, some)
@@ -101,17 +111,17 @@ def _moments(
     return np.concatenate(parts)
 
 
-def _pooled(examples: TouchExamples, network: Network) -> np.ndarray:
+def _pooled(examples: TouchExamples, network: Network, chosen: np.ndarray) -> np.ndarray:
     """Pooled features of the frozen encoder, all images side by side `(N, F)`."""
     parts = []
-    for some in _chunks(examples):
+    for some in _chunks(chosen):
         pooled = [given[1].flatten(1) for given in examples.batch(some).values()]
         parts.append(torch.cat(pooled, dim=1).numpy())
     return np.concatenate(parts)
 
 
-def _chunks(examples: TouchExamples) -> list[np.ndarray]:
-    return np.array_split(np.arange(len(examples)), -(-len(examples) // BATCH))
+def _chunks(chosen: np.ndarray) -> list[np.ndarray]:
+    return np.array_split(chosen, -(-len(chosen) // BATCH))
 
 
 def _logistic() -> Any:
@@ -122,7 +132,7 @@ def _nearest() -> Any:
     return make_pipeline(StandardScaler(), KNeighborsClassifier(NEIGHBOURS, weights="distance"))
 
 
-FEATURES: dict[str, Callable[[TouchExamples, Network], np.ndarray]] = {
+FEATURES: dict[str, Callable[[TouchExamples, Network, np.ndarray], np.ndarray]] = {
     "nothing": _nothing,
     "colour": _colour,
     "normalized colour": _normalized_colour,

@@ -25,19 +25,26 @@ FLOOR = (
 
 def page(found: Mapping[str, Any]) -> str:
     """Markdown: question, picture, a table for each part, what the variants cost, notes."""
-    name = found["experiment"]
-    blocks = [f"# {name}", found["question"]]
+    name, tested = found["experiment"], found["test_data"]
+    blocks = [f"# {name}" + (f", tested on {tested}" if tested else ""), found["question"]]
     if found["rows"]:
-        blocks.append(f"![{name}](touch-{name}.svg)")
+        blocks.append(f"![{name}]({stem(found)}.svg)")
     for part in reversed(found["parts"] if found["rows"] else []):
-        counts = ", ".join(f"{n} of {head}" for head, n in _counts(found, part).items())
-        blocks += [
-            f"## {part.capitalize()} part",
-            scores_table(found, part),
-            f"Examples: {counts}.",
-        ]
+        blocks += [f"## {part.capitalize()} part", *part_blocks(found, part)]
     blocks += ["## Cost", costs_table(found), "\n".join(f"- {line}" for line in _notes(found))]
     return "\n\n".join(blocks) + "\n"
+
+
+def part_blocks(found: Mapping[str, Any], part: str) -> list[str]:
+    """Tables of a part, with what has to be said beside them."""
+    counts = ", ".join(f"{n} of {head}" for head, n in _counts(found, part).items())
+    return [scores_table(found, part), f"Examples: {counts}.", *_compared(found, part)]
+
+
+def stem(found: Mapping[str, Any]) -> str:
+    """Name of an experiment's files, without what follows the dot."""
+    tested = found["test_data"]
+    return f"touch-{found['experiment']}" + (f"-on-{tested}" if tested else "")
 
 
 def scores_table(
@@ -55,6 +62,26 @@ def scores_table(
     lines = [f"| | {' | '.join(head)} |", "|---" * (len(head) + 1) + "|"]
     for row in found["rows"]:
         cells = [_scores(row, part, head, score) for head, score, _ in columns]
+        lines.append(f"| {label(row)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def together_table(found: Mapping[str, Any], part: str) -> str:
+    """One row per variant: scores of its seeds' mean probabilities."""
+    rows = [{**row, "seeds": [row["together"]]} for row in found["rows"] if "together" in row]
+    return scores_table({**found, "rows": rows}, part)
+
+
+def differences_table(found: Mapping[str, Any], part: str) -> str:
+    """One row per variant but the first: how much more often it is right, with an interval."""
+    rows = [row for row in found["rows"] if part in row.get("difference", {})][1:]
+    heads = [head for head in SCORES if any(head in row["difference"][part] for row in rows)]
+    lines = [f"| | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
+    for row in rows:
+        more = [row["difference"][part].get(head) for head in heads]
+        cells = [
+            f"{d['mean']:+.3f} ({d['low']:+.3f} to {d['high']:+.3f})" if d else "" for d in more
+        ]
         lines.append(f"| {label(row)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -107,6 +134,25 @@ def _cell(found: Sequence[float]) -> str:
     return f"{np.mean(found):.3f}" + (f" ± {spread:.3f}" if len(found) > 1 else "")
 
 
+def _difference(more: Mapping[str, float] | None) -> str:
+    return f"{more['mean']:+.3f} ({more['low']:+.3f} to {more['high']:+.3f})" if more else ""
+
+
+def _compared(found: Mapping[str, Any], part: str) -> Iterator[str]:
+    """Tables of what several seeds give together, and of differences between variants."""
+    first = found["rows"][0]
+    if "together" not in first:
+        return
+    if len(first["seeds"]) > 1:
+        yield "All seeds together: their probabilities averaged, then calibrated."
+        yield together_table(found, part)
+    yield (
+        f'How much more often right than "{label(first)}", mean of seeds; in brackets a 95 % '
+        "interval for other recordings (or groups) and the same networks, by bootstrap."
+    )
+    yield differences_table(found, part)
+
+
 def _counts(found: Mapping[str, Any], part: str) -> dict[str, int]:
     """Most examples of a row, by head."""
     counts: dict[str, int] = {}
@@ -126,11 +172,14 @@ def _notes(found: Mapping[str, Any]) -> Iterator[str]:
     if found["rows"]:
         yield FLOOR
     yield f"Data: {', '.join(found['data'])}."
+    if tested := found["test_data"]:
+        yield f"Test part: all of {tested}, of which nothing was trained on or calibrated with."
     yield from (f"Pretrained encoder: {title}." for title in found["encoders"])
     yield (
         f"Time: the fastest of {ROUNDS}, one example at a time, eager torch, "
         f"{machine['threads']} threads, on "
         f"{machine['cpu']}, load {machine['load_before']} before."
     )
-    changed = " ".join(f"--set {text}" for text in found["overrides"])
-    yield f"Made by `xmodal experiment {found['experiment']}{' ' + changed if changed else ''}`."
+    options = [f"--test-data {found['test_data']}"] if found["test_data"] else []
+    options += [f"--set {text}" for text in found["overrides"]]
+    yield f"Made by `{' '.join(['xmodal experiment', found['experiment'], *options])}`."

@@ -17,12 +17,14 @@ from xmodal_ros.runtime.manifest import HeadCard
 from xmodal_ros.runtime.ood import fit_statistics
 from xmodal_ros.runtime.save import save_bundle
 from xmodal_ros.train.touch.examples import TouchExamples
-from xmodal_ros.train.touch.run import TouchRun
+from xmodal_ros.train.touch.run import STARTS, TouchRun
 from xmodal_ros.train.touch.score import BATCH, encoded
 
 TASKS = {"material": "material", "hardness": "material", "roughness": "material", "grasp": "grasp"}
 """What a head answers, of the tasks that the runtime has messages for: hardness and roughness are
 classes of the touched material."""
+IMAGES = ("image", "gel")
+"""Kinds of branches that `xmodal pretrain` brings into one space."""
 UNSTATED = "not stated"
 """Licence of weights whose data set's licence nobody has named."""
 
@@ -65,12 +67,17 @@ def write_bundle(
     settings = asdict(run.settings)
     # A folder's own name: where it was says more of the machine than of the weights.
     settings["encoder"]["weights"] = Path(settings["encoder"]["weights"]).name
+    if "lidar" in settings:
+        settings["lidar"]["folder"] = Path(settings["lidar"]["folder"]).name
+    architecture = run.settings.architecture(examples.streams, examples.heads)
+    images = [n for n, branch in architecture["branches"].items() if branch["kind"] in IMAGES]
     return save_bundle(
         path,
         name=path.name,
         network=run.network,
-        architecture=run.settings.architecture(examples.streams, examples.heads),
+        architecture=architecture,
         heads=heads,
+        spaces=[] if run.settings.encoder.weights in STARTS else [images],
         licence=licence,
         card=card or card_text(path.name, run, licence),
         training={**{name: run.record[name] for name in kept}, "settings": settings},

@@ -14,6 +14,10 @@ def train_command(
     encoder: Annotated[
         str, typer.Option(help="What `xmodal pretrain` wrote; ImageNet weights if not named.")
     ] = "",
+    lidar: Annotated[
+        str,
+        typer.Option(help="What `xmodal lidar pretrain` wrote, or a bundle: adds a LiDAR."),
+    ] = "",
     bundle: Annotated[
         Path | None, typer.Option(help="Folder to write a bundle for nodes to.")
     ] = None,
@@ -31,6 +35,10 @@ def train_command(
     from xmodal_ros.train.touch.settings import read_overrides
 
     settings = read_overrides([*encoder_overrides(encoder), *(overrides or [])])
+    if lidar:
+        from xmodal_ros.train.touch.lidar import add_lidar
+
+        settings = add_lidar(settings, lidar)
     from rich.console import Console
     from rich.table import Table
 

@@ -17,7 +17,7 @@ from rich.progress import track
 from xmodal_ros.core.errors import DataError
 from xmodal_ros.data.visual_tactile.example import Example
 from xmodal_ros.data.visual_tactile.pictures import Source, read, require_rgb8
-from xmodal_ros.nn.architecture import Architecture, GelSettings, ImuSettings
+from xmodal_ros.nn.architecture import Architecture, GelSettings, ImageSettings
 from xmodal_ros.runtime.preprocess import resize_image
 from xmodal_ros.train.pretrain.files import require_room
 
@@ -37,7 +37,7 @@ def image_sizes(architecture: Architecture) -> dict[str, Size]:
     sizes = {}
     for stream in architecture.streams:
         branch = architecture.branch(stream)
-        if not isinstance(branch, ImuSettings):
+        if isinstance(branch, ImageSettings):
             clip = isinstance(branch, GelSettings)
             frames = branch.frames if isinstance(branch, GelSettings) else 1
             sizes[stream] = Size(clip, frames, branch.height, branch.width)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -16,11 +16,13 @@ import torch
 from xmodal_ros.core.errors import DataError
 from xmodal_ros.data.visual_tactile import VisualTactile
 from xmodal_ros.data.visual_tactile.example import TEST, TRAIN, VALIDATION, Example, divide
+from xmodal_ros.nn.lidar_settings import LidarSettings
 from xmodal_ros.nn.network import Network
 from xmodal_ros.train.examples import Inputs
 from xmodal_ros.train.features import Features, cached
 from xmodal_ros.train.touch.clips import Images, image_sizes
-from xmodal_ros.train.touch.settings import HEADS, TouchSettings
+from xmodal_ros.train.touch.scans import Scans
+from xmodal_ros.train.touch.settings import HEADS, LIDAR, TouchSettings
 
 log = logging.getLogger(__name__)
 ENCODED = 32
@@ -59,19 +61,12 @@ def plan(data: Sequence[VisualTactile], settings: TouchSettings) -> Plan:
     """
     where = ", ".join(str(one.root) for one in data)
     wanted = settings.heads.names or HEADS
-    chosen: list[Example] = []
-    for one in data:
-        for example in _with_validation(one):
-            labels = {h: v for h, v in example.labels.items() if h in wanted}
-            kept = {
-                s: v
-                for s, v in example.streams.items()
-                if not settings.heads.streams or s in settings.heads.streams
-            }
-            if labels and kept and example.part in (TRAIN, VALIDATION, TEST):
-                name = f"{one.root.name}/{example.name}"
-                chosen.append(replace(example, name=name, labels=labels, streams=kept))
-    chosen = _thinned(chosen, settings.schedule.per_group)
+    found = [
+        example
+        for one in data
+        for example in _usable(one, _with_validation(one), wanted, settings.heads.streams)
+    ]
+    chosen = _thinned(found, settings.schedule.per_group)
     streams = tuple(dict.fromkeys(s for example in chosen for s in example.streams))
     for stream in settings.heads.streams:
         if stream not in streams:
@@ -97,6 +92,45 @@ def plan(data: Sequence[VisualTactile], settings: TouchSettings) -> Plan:
                 do="See `xmodal data check`.",
             )
     return made
+
+
+def plan_test(data: VisualTactile, settings: TouchSettings, made: Plan) -> Plan:
+    """Choose what to use of another data set whose parts are all to be a test part.
+
+    Args:
+        data: Nothing of it was trained on.
+        settings: Of the run.
+        made: What of other data sets was trained on; streams and classes are those.
+
+    Raises:
+        DataError: a label is no class that was trained on.
+    """
+    parts = (replace(example, part=TEST) for example in data.examples)
+    found = list(_usable(data, parts, tuple(made.heads), made.streams))
+    for head, names in made.heads.items():
+        strange = {e.labels[head] for e in found if head in e.labels}.difference(names)
+        if strange:
+            raise DataError(
+                f"{head} '{min(strange)}' is no class that was trained on",
+                where=str(data.root),
+                expected="some of " + ", ".join(names),
+            )
+    return replace(made, examples=tuple(_thinned(found, settings.schedule.per_group)))
+
+
+def _usable(
+    data: VisualTactile,
+    examples: Iterable[Example],
+    heads: Sequence[str],
+    streams: Sequence[str],
+) -> Iterator[Example]:
+    """Examples of a data set with a label of the heads and one of the streams, all if empty."""
+    for example in examples:
+        labels = {h: v for h, v in example.labels.items() if h in heads}
+        kept = {s: v for s, v in example.streams.items() if not streams or s in streams}
+        if labels and kept and example.part in (TRAIN, VALIDATION, TEST):
+            name = f"{data.root.name}/{example.name}"
+            yield replace(example, name=name, labels=labels, streams=kept)
 
 
 def _with_validation(data: VisualTactile) -> Iterator[Example]:
@@ -158,7 +192,12 @@ class TouchExamples:
         self._cache, self._settings = cache, settings
         sizes = image_sizes(network.architecture)
         images = Images(made.examples, sizes, settings.encoder.spacing_s, cache)
-        self.left_out: dict[str, str] = images.problems
+        self._scans = None
+        if LIDAR in made.streams:
+            view = cast(LidarSettings, network.architecture.branch(LIDAR)).view
+            self._scans = Scans(made.examples, view, cache)
+        scans = self._scans.problems if self._scans else {}
+        self.left_out: dict[str, str] = {**images.problems, **scans}
         """Why examples are not used, by name; none takes their place."""
         for name, why in self.left_out.items():
             log.warning("%s is left out: %s", name, why)
@@ -174,7 +213,7 @@ class TouchExamples:
             stream: np.array([stream in e.streams for e in self.plan.examples])
             for stream in self.streams
         }
-        """By stream, where there are images `(N,) bool`."""
+        """By stream, where there are images or scans `(N,) bool`."""
         self._images = images
         self.raw = settings.trunk.encoders == "separate"
         """Whether batches are images, for encoders that learn."""
@@ -189,8 +228,11 @@ class TouchExamples:
         return np.flatnonzero(self.parts == part)
 
     def images(self, stream: str, chosen: np.ndarray) -> np.ndarray:
-        """Images `(n, T, height, width, 3) uint8`, zeros where the stream is absent."""
-        return self._images[stream][self._rows[chosen]]
+        """Images `(n, T, height, width, 3) uint8`, zeros where the stream is absent.
+
+        Of a LiDAR range images `(n, 1, height, width, 4) float32`.
+        """
+        return self._stored(stream)[0][self._rows[chosen]]
 
     def batch(self, chosen: np.ndarray) -> Inputs:
         """Inputs of the chosen examples by stream; of an absent one they mean nothing.
@@ -204,7 +246,7 @@ class TouchExamples:
             return {s: x if s in self.clips else x[:, 0] for s, x in made.items()}
         found: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
         for stream in self.streams:
-            steps = self._images[stream].shape[1]
+            steps = self._stored(stream)[0].shape[1]
             rows = self._rows[chosen][:, None] * steps + np.arange(steps)
             tokens, pooled = self.features[stream][rows if stream in self.clips else rows[:, 0]]
             found[stream] = tokens, pooled
@@ -215,11 +257,17 @@ class TouchExamples:
         """Number of frames by stream, of streams of clips."""
         return self._images.clips
 
+    def _stored(self, stream: str) -> tuple[np.ndarray, str]:
+        """Images of all examples of the plan, and a key of what they are."""
+        if stream == LIDAR and self._scans:
+            return self._scans.array, self._scans.key
+        return self._images[stream], self._images.key(stream)
+
     def _encoded(self, stream: str, network: Network) -> Features:
-        images = self._images[stream]
+        images, known = self._stored(stream)
         flat = images.reshape(-1, *images.shape[2:])
         branch = network.branch(stream)
-        key = {"images": self._images.key(stream), "settings": vars(branch.settings)}
+        key = {"images": known, "settings": vars(branch.settings)}
         encoder = cast(Any, branch.contrastive.encoder)
 
         def batches() -> Iterator[tuple[np.ndarray, ...]]:

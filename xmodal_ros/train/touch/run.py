@@ -26,8 +26,9 @@ from xmodal_ros.train.pretrain.model import load_encoder
 from xmodal_ros.train.touch.calibrate import Calibration, calibrate
 from xmodal_ros.train.touch.examples import Plan, TouchExamples, fingerprint, plan
 from xmodal_ros.train.touch.fit import fit
+from xmodal_ros.train.touch.scans import load_lidar, with_scans
 from xmodal_ros.train.touch.score import answers, scores
-from xmodal_ros.train.touch.settings import TouchSettings
+from xmodal_ros.train.touch.settings import LIDAR, SettingsWithLidar, TouchSettings
 
 WEIGHTS, RECORD, CHECKPOINT = "weights.safetensors", "run.json", "checkpoint.ckpt"
 STARTS = ("package", "hub", "random")
@@ -57,9 +58,14 @@ class TouchRun:
 def open_datasets(
     roots: Sequence[Path], settings: TouchSettings, *, force: bool = False
 ) -> list[VisualTactile]:
-    """Open data sets with clips as long as the settings ask for; see `open_dataset`."""
+    """Open data sets with clips as long as the settings ask for, and scans if they do.
+
+    Raises:
+        DataError: as `open_dataset` and `with_scans`.
+    """
     history_s = settings.encoder.history_s
-    return [open_dataset(root, force=force, history_s=history_s) for root in roots]
+    data = [open_dataset(root, force=force, history_s=history_s) for root in roots]
+    return [with_scans(one) for one in data] if isinstance(settings, SettingsWithLidar) else data
 
 
 def train_touch(
@@ -146,6 +152,9 @@ def build(settings: TouchSettings, made: Plan) -> Network:
     network = build_network(settings.architecture(made.streams, made.heads))
     for stream in made.streams:
         branch = network.branch(stream)
+        if isinstance(settings, SettingsWithLidar) and stream == LIDAR:
+            load_lidar(branch.contrastive, settings.lidar)
+            continue
         for encoder in (branch.contrastive.encoder, branch.task):
             if isinstance(encoder, ImageEncoder) and settings.encoder.weights != "random":
                 start = weights_file(settings.encoder.weights, stream)

@@ -10,13 +10,15 @@ from typing import Any
 from xmodal_ros.core.declare import setting, validate
 from xmodal_ros.core.errors import SettingsError
 from xmodal_ros.data.settings_file import grouped, regrouped
-from xmodal_ros.data.visual_tactile.example import CAMERA
 from xmodal_ros.nn.architecture import Trunk
+from xmodal_ros.nn.lidar_settings import LidarSettings
 from xmodal_ros.nn.normalize import NORMALIZATIONS
 from xmodal_ros.train.schedule import LearningSettings
 
 HEADS = ("material", "hardness", "roughness", "grasp")
 """What a visual-tactile data set may have labels of."""
+LIDAR = "lidar"
+"""Stream of scans that examples of recordings may have beside their images."""
 
 
 @dataclass(frozen=True)
@@ -110,15 +112,8 @@ class TouchSettings:
     heads: HeadsSettings = field(default_factory=HeadsSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
 
-    def architecture(
-        self, streams: Sequence[str], heads: Mapping[str, Sequence[str]]
-    ) -> dict[str, Any]:
-        """The mapping that `nn.build_network` takes.
-
-        Args:
-            streams: Of the data.
-            heads: Names of the classes by head.
-        """
+    def branches(self) -> dict[str, dict[str, Any]]:
+        """Branches of an architecture that the settings describe."""
         encoder = self.encoder
         shared = {"backbone": encoder.backbone, "level": encoder.level}
         camera = {
@@ -143,8 +138,19 @@ class TouchSettings:
             "frames": encoder.frames,
             "spacing_s": encoder.spacing_s,
         }
-        branch_of = {stream: "camera" if stream == CAMERA else "gel" for stream in streams}
-        kinds = {"camera": camera, "gel": gel}
+        return {"camera": camera, "gel": gel}
+
+    def architecture(
+        self, streams: Sequence[str], heads: Mapping[str, Sequence[str]]
+    ) -> dict[str, Any]:
+        """The mapping that `nn.build_network` takes.
+
+        Args:
+            streams: Of the data.
+            heads: Names of the classes by head.
+        """
+        kinds = self.branches()
+        branch_of = {stream: stream if stream in kinds else "gel" for stream in streams}
         return {
             **dataclasses.asdict(self.trunk),
             "branches": {name: kinds[name] for name in dict.fromkeys(branch_of.values())},
@@ -154,6 +160,30 @@ class TouchSettings:
                 for name, classes in heads.items()
             },
         }
+
+
+@dataclass(frozen=True)
+class LidarStart:
+    """A pretrained range-view encoder, which stays as it is."""
+
+    folder: str
+    """Of `xmodal lidar pretrain`, or of a bundle with one LiDAR."""
+    file: str
+    """Of the weights, in the folder."""
+    prefix: str
+    """Of the names of the encoder's tensors in it."""
+    settings: LidarSettings
+
+
+@dataclass(frozen=True)
+class SettingsWithLidar(TouchSettings):
+    """All of it, and a LiDAR beside camera and gels."""
+
+    lidar: LidarStart = field(kw_only=True)
+
+    def branches(self) -> dict[str, dict[str, Any]]:
+        """See `TouchSettings.branches`."""
+        return {**super().branches(), LIDAR: {"kind": "lidar", **vars(self.lidar.settings)}}
 
 
 GROUPS: dict[str, type[Any]] = {
