@@ -153,7 +153,7 @@ def test_one_optimizer_lowers_all_of_them_together():
     modules = torch.nn.ModuleList([recipe.encoder, recipe.heads, recipe.decoder, recipe.rays])
     optimizer = torch.optim.AdamW(modules.parameters(), 5e-3)
     totals = []
-    for _ in range(30):
+    for _ in range(60):
         total = sum(recipe.losses(*data).values())
         optimizer.zero_grad()
         total.backward()

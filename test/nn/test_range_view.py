@@ -81,6 +81,14 @@ def test_shared_features_have_unit_length_and_specific_ones_any(encoder):
     assert specific.norm(dim=-1).std() > 0
 
 
+def test_turning_about_the_axis_changes_no_feature(encoder):
+    x = images(1)
+    turned = x.clone()
+    turned[..., 0], turned[..., 1] = -x[..., 1], x[..., 0]
+    with torch.no_grad():
+        torch.testing.assert_close(encoder.features(turned), encoder.features(x))
+
+
 def test_a_point_far_away_does_not_matter_to_a_feature_but_a_near_one_does(encoder):
     x = images(1, share=1.0)
     moved = x.clone()

@@ -56,6 +56,7 @@ def test_nobody_publishes(graph) -> None:
     assert "'camera.topic'" in status.message
     assert status.level == WARN
     assert graph.status("input tactile_left", "nothing publishes").level == ERROR  # the anchor
+    assert "'sync.anchor'" in graph.status("synchronizer", "gives no time").message
 
 
 def test_topic_of_another_type(graph) -> None:

@@ -91,7 +91,7 @@ def test_nothing_is_drawn_until_somebody_listens_and_then_in_its_own_thread(
 
     seen = graph.collect("/perception/focus/grasp/tactile_left", Image)
     graph.until(lambda: touch() or seen)
-    assert set(drawings) == {"grasp in focus"}
+    assert set(drawings) == {"grasp in picture of the attention"}
     stamps = [a.header.stamp for a in answers]
     assert all(picture.header.stamp in stamps for picture in seen)
     assert (seen[0].height, seen[0].width) == (24, 32)

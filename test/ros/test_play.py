@@ -121,7 +121,7 @@ def test_activities_over_time_are_bit_equal_too(graph, processes, recording, tmp
     chosen = {
         "sync": {"anchor": "imu"},
         "output": {"max_rate_hz": 15.0},
-        "smoothing": {"method": "hmm", "time_constant_s": 0.2, "margin": 0.01, "hold_s": 0.1},
+        "smoothing": {"method": "hmm", "margin": 0.01, "hold_s": 0.1},
         "inference": {"bundle": str(graph.bundle), "backend": "torch", "threads": 1},
     }
     evaluation = predict(recording, tmp_path, Settings.from_mapping(chosen), lambda _: None)

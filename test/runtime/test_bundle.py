@@ -289,6 +289,10 @@ def test_a_manifest_that_is_not_a_mapping_is_named(copy, text, problem):
         ),
         (("backends",), [{"backend": "torch", "speed": 1}], "backends: backends[0]: unknown sett"),
         (("backends",), 5, "backends is 5, expected a list"),
+        (("spaces",), 5, "spaces is 5, expected a list"),
+        (("spaces",), ["camera"], "spaces is ['camera'], expected a list of lists of branches"),
+        (("spaces",), [["camera", "nose"]], "spaces has 'nose', expected some of the branches"),
+        (("spaces",), [["camera"], ["gel", "camera"]], "spaces has a branch twice"),
     ],
 )
 def test_wrong_values_are_named(copy, edit, path, value, problem):
@@ -335,3 +339,13 @@ class TestDefaultBundle:
     def test_none_says_where_it_looked(self, tmp_path):
         with pytest.raises(BundleError, match=r"prefix/share/xmodal_ros/models: no bundle is ins"):
             Bundle.load()
+
+
+def test_only_streams_of_one_space_are_comparable(copy, edit):
+    assert Bundle.load(copy).comparable("tactile_right") == ("tactile_right", "tactile_left")
+    assert Bundle.load(copy).comparable("camera") == ("camera",)
+    edit("spaces", value=[["gel", "camera"]])
+    loaded = Bundle.load(copy)
+    assert loaded.comparable("camera") == ("camera", "tactile_left", "tactile_right")
+    assert loaded.comparable("tactile_right") == ("tactile_right", "camera", "tactile_left")
+    assert loaded.comparable("imu") == ("imu",)

@@ -9,51 +9,20 @@ import pytest
 import torch
 
 from xmodal_ros.core.errors import DataError
+from xmodal_ros.core.probabilities import softmax
 from xmodal_ros.core.range_image import RangeView, to_range_image
 from xmodal_ros.core.settings import InferenceSettings
 from xmodal_ros.core.types import Modality, Observation, StreamData
 from xmodal_ros.core.windows import Nearest
 from xmodal_ros.nn.focus import image_streams
-from xmodal_ros.nn.network import build_network
 from xmodal_ros.runtime.bundle import Bundle
-from xmodal_ros.runtime.manifest import HeadCard
-from xmodal_ros.runtime.predictor import Predictor, softmax
-from xmodal_ros.runtime.save import save_bundle
-
-LIDAR = {
-    "kind": "lidar",
-    "backbone": "test_efficientnet",
-    "level": 2,
-    "height": 16,
-    "width": 64,
-    "lowest_deg": -60.0,
-    "highest_deg": -10.0,
-    "farthest_m": 20.0,
-}
+from xmodal_ros.runtime.predictor import Predictor
 
 
 @pytest.fixture(scope="module")
-def predictor(tmp_path_factory):
-    architecture = {
-        "dim": 32,
-        "attention_heads": 4,
-        "branches": {"lidar": LIDAR, "imu": {"kind": "imu", "samples": 64, "width": 32}},
-        "streams": {"lidar": "lidar", "imu": "imu"},
-        "heads": {"activity": {"classes": 3, "streams": ["lidar", "imu"]}},
-    }
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("bundles") / "lidar"
-    save_bundle(
-        path,
-        name="lidar",
-        network=build_network(architecture),
-        architecture=architecture,
-        heads={"activity": HeadCard("activity", ("idle", "reach", "lift"))},
-        licence="MIT",
-        card="# lidar\n",
-    )
+def predictor(lidar_bundle):
     settings = InferenceSettings(backend="torch", device="cpu", precision="fp32", threads=1)
-    with Predictor(Bundle.load(path), settings) as made:
+    with Predictor(Bundle.load(lidar_bundle), settings) as made:
         made.warm_up(1)
         yield made
 

@@ -117,6 +117,22 @@ def test_a_frame_is_encoded_once(bundle, observe):
         assert len(runs) == 8
 
 
+def test_an_image_that_comes_with_several_sets_is_encoded_once(bundle, observe):
+    with Predictor(bundle, SETTINGS) as predictor:
+        runs = []
+        stage = predictor.encode["camera"]
+        predictor.encode["camera"] = lambda *x: (runs.append(1), stage(*x))[1]
+        first, slow = observe(10), observe(11)
+        again = dataclasses.replace(
+            slow, streams={**slow.streams, "camera": first.streams["camera"]}
+        )
+        found = [predictor.predict(seen).heads["material"] for seen in (first, again)]
+        assert len(runs) == 1
+        np.testing.assert_array_equal(found[0].probabilities, found[1].probabilities)
+        predictor.predict(slow)
+        assert len(runs) == 2
+
+
 def test_an_absent_stream_is_masked_and_a_head_without_any_is_silent(predictor, observe):
     whole = predictor.predict(observe(1))
     left = predictor.predict(observe(1, ("tactile_left",)))

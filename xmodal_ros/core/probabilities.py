@@ -1,8 +1,14 @@
-"""What is read off the class probabilities of one answer."""
+"""Class probabilities of answers, and what is read off those of one."""
 
 from __future__ import annotations
 
 import numpy as np
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities `(..., C) float32` of logits `(..., C)`."""
+    powers = np.exp(logits.astype(np.float64) - logits.max(-1, keepdims=True))
+    return np.asarray(powers / powers.sum(-1, keepdims=True), np.float32)
 
 
 def winner(probabilities: np.ndarray, threshold: float = 0.5) -> int:

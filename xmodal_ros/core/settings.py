@@ -147,6 +147,9 @@ class OutputSettings:
     embeddings: bool = setting(
         False, "publish one Embedding per stream and observation", read_only=False
     )
+    points: bool = setting(
+        True, "publish the class of each point of a LiDAR while somebody listens", read_only=False
+    )
     diagnostics_period_s: float = setting(
         1.0, "time between diagnostics", unit="s", low=0.1, high=60.0
     )

@@ -69,6 +69,8 @@ class StreamData:
     """No-contact image `(H, W, 3) uint8` of a tactile sensor, where one is known."""
     reference_id: int = 0
     """Changes whenever `reference` does, so that what was computed from it can be kept."""
+    frame_id: str = ""
+    """Of the newest message used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,17 @@ class OverTime:
     """Label of the class before; empty where none is known."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Order:
+    """How the classes of a head follow one another, and how much its answers tell."""
+
+    rates: np.ndarray
+    """`(C, C) float64`, how often per second a class (row) gives way to another (column), counted
+    while it lasts; 0 on the diagonal."""
+    evidence_s: float
+    """Time in which answers count as one, since windows of close ones overlap."""
+
+
 @dataclass(frozen=True, slots=True)
 class HeadPrediction:
     """The answer of one head: class probabilities after calibration.
@@ -139,6 +152,8 @@ class HeadPrediction:
     """Distance of the embedding from the training data, 1 = the training set's 99th percentile."""
     abstain_below: float = 0.0
     """Confidence under which the head abstains."""
+    order: Order | None = None
+    """How its classes follow one another, where the bundle has learned it."""
     over_time: OverTime | None = None
     """Set where `probabilities` are filtered over time."""
 

@@ -22,7 +22,8 @@ from xmodal_ros.data.labels import Track, label_tracks
 from xmodal_ros.data.recording import Recording, RecordingWriter
 from xmodal_ros.data.replay import observations
 from xmodal_ros.eval.pictures import Moment, moment
-from xmodal_ros.eval.problems import head_problems, stream_problems
+from xmodal_ros.eval.points import PointScores
+from xmodal_ros.eval.problems import head_problems, point_problems, stream_problems
 from xmodal_ros.eval.report import write_report
 from xmodal_ros.eval.results import Gathered
 from xmodal_ros.eval.summary import Evaluation, ModelFacts, RecordingFacts, summarize
@@ -90,8 +91,12 @@ def predict(
         replay = observations(source, used, windows)
         tracks = read_labels(source)
         gathered = Gathered()
-        with Predictor(bundle, used.inference) as predictor, _writer(Path(out)) as writer:
-            moments = _Moments(tracks, source, predictor)
+        with (
+            Predictor(bundle, used.inference) as predictor,
+            PointScores(recording, predictor) as points,
+            _writer(Path(out)) as writer,
+        ):
+            moments = _Moments(tracks, source, predictor, points)
             predictor.warm_up()
             throttle, smoother = Throttle(), Smoother(used.smoothing)
             begun_ns = before_ns = time.perf_counter_ns()
@@ -103,6 +108,7 @@ def predict(
                 for head, (type_name, fields) in encode(prediction).items():
                     writer.write(f"{NAMESPACE}/{head}", type_name, prediction.stamp_ns, fields)
                 gathered.add(prediction, read_ns)
+                points.offer(observation)
                 moments.offer(observation, prediction)
                 listener(_progress(source, prediction, gathered))
                 before_ns = time.perf_counter_ns()
@@ -120,12 +126,14 @@ def predict(
         problems = [f"Not readable in the recording: {source.unread}."] if source.unread else []
         problems += stream_problems(used.streams, replay, source.topics)
         problems += head_problems(expected, heads, tracks)
+        problems += point_problems(points.results)
         return Evaluation(
             recording=_facts(source, replay.topics),
             model=model,
             settings=used,
             gathered=gathered,
             heads=heads,
+            points=points.results,
             health=replay.health,
             moments=moments.found,
             problems=problems,
@@ -223,9 +231,13 @@ class _Moments:
     """Draws observations spread over the labelled stretches, or else over the recording."""
 
     def __init__(
-        self, tracks: Mapping[str, Track], source: Recording, predictor: Predictor
+        self,
+        tracks: Mapping[str, Track],
+        source: Recording,
+        predictor: Predictor,
+        points: PointScores,
     ) -> None:
-        self._predictor, self._focus = predictor, Focus(predictor)
+        self._predictor, self._focus, self._points = predictor, Focus(predictor), points
         self._focus.load()  # now, since predictions are timed
         # Late in a stretch, when clips and windows have filled.
         late = sorted(
@@ -245,5 +257,6 @@ class _Moments:
         """Draw this observation if it is the first one at or after a wanted moment."""
         if self._wanted and observation.stamp_ns >= self._wanted[0]:
             encoded = self._predictor.encoded
-            self.found.append(moment(observation, prediction, self._focus, encoded))
+            drawn = self._points.pictures(observation)
+            self.found.append(moment(observation, prediction, self._focus, encoded, drawn))
             self._wanted = [w for w in self._wanted if w > observation.stamp_ns]

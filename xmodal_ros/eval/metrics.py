@@ -78,7 +78,12 @@ def score(
 
 
 def roc_auc(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """One-against-rest AUC averaged over the classes that occur; NaN when fewer than two do."""
+    """One-against-rest AUC averaged over the classes that occur; NaN when fewer than two do.
+
+    Args:
+        probabilities: `(N, C)`.
+        labels: `(N,)`.
+    """
     present = np.unique(labels)
     if len(present) < 2:
         return float("nan")
@@ -93,6 +98,11 @@ def expected_calibration_error(
     """Mean distance between confidence and accuracy over equal bins of confidence.
 
     Guo et al. 2017, "On Calibration of Modern Neural Networks", eq. 3.
+
+    Args:
+        probabilities: `(N, C)`.
+        labels: `(N,)`.
+        bins: How many.
     """
     return _distance(probabilities.max(1), probabilities.argmax(1) == labels, bins)
 
@@ -103,6 +113,11 @@ def calibration_floor(probabilities: np.ndarray, bins: int = 15, draws: int = 20
     The mean over draws in which each answer is right with its own confidence, independently of
     the others. Examples that depend on each other, such as those of one object, have a higher
     floor.
+
+    Args:
+        probabilities: `(N, C)`.
+        bins: Of the confidence.
+        draws: How many.
     """
     confidence = probabilities.max(1)
     rng = np.random.default_rng(0)

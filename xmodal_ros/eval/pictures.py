@@ -32,9 +32,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Look:
-    """What a head looked at in one stream at one moment, drawn over the image."""
+    """What a head looked at in one stream at one moment, or what it said of each point."""
 
-    head: str
+    what: str
+    """Name of the head, or classes."""
     stream: str
     html: str
 
@@ -55,6 +56,7 @@ def moment(
     prediction: Prediction,
     focus: Focus,
     encoded: Mapping[str, Features],
+    drawn: Mapping[tuple[str, str], np.ndarray],
 ) -> Moment:
     """Draw one observation.
 
@@ -63,6 +65,7 @@ def moment(
         prediction: What was said of it.
         focus: Tells what the heads looked at.
         encoded: `Predictor.encoded` of the observation.
+        drawn: More pictures of it, `(H, W, 3) uint8` RGB, by what they show and stream.
     """
     pictures = tuple(
         Picture(
@@ -81,7 +84,7 @@ def moment(
         for head, streams in focus.streams.items()
         if head in prediction.heads
         for stream, image in focus.overlays(head, streams, observation, encoded).items()
-    )
+    ) + tuple(Look(what, stream, _embed(image)) for (what, stream), image in drawn.items())
     return Moment(prediction.stamp_ns, pictures, looks, prediction, dict(observation.missing))
 
 

@@ -9,6 +9,7 @@ from xmodal_ros.core.health import StreamHealth
 from xmodal_ros.core.settings import StreamSettings
 from xmodal_ros.core.windows import GAP, HISTORY, SKEW
 from xmodal_ros.data.replay import Replay
+from xmodal_ros.eval.points import PointsResult
 from xmodal_ros.eval.results import HeadResult
 
 MISSING_CURES = {
@@ -82,7 +83,7 @@ def head_problems(
     ]
     found += [
         f"The recording has labels for '{name}', which the bundle cannot predict; it has "
-        f"{', '.join(expected)}."
+        f"{', '.join(expected) or 'no head'}."
         for name in labelled
         if name not in expected
     ]
@@ -92,6 +93,31 @@ def head_problems(
         for head in heads.values()
         if head.unknown_labels
     ]
+    return found
+
+
+def point_problems(points: Mapping[str, PointsResult]) -> list[str]:
+    """LiDARs whose points could be labelled and were not, or not compared with what they are."""
+    found = []
+    for name, result in points.items():
+        if not result.scans:
+            found.append(f"No point of '{name}' has a class: no scan of it showed anything.")
+        if result.unfit:
+            found.append(
+                f"{result.unfit} of {result.scans} scans of '{name}' were left out of the scores: "
+                "the recording has not one class for each of their points."
+            )
+        untold = result.scans - result.scored - result.unfit
+        if result.scored and untold:
+            found.append(
+                f"{untold} of {result.scans} scans of '{name}' were left out of the scores: the "
+                "recording has no classes with their stamp."
+            )
+        if result.scored and not result.scores:
+            found.append(
+                f"The points of '{name}' have classes of which the bundle knows none. It knows "
+                f"{', '.join(result.labels)}."
+            )
     return found
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 import plotly.graph_objects as go
 import yaml
 from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
+from xmodal_ros.data.point_cloud.drawing import class_colours
 from xmodal_ros.eval import figures
 from xmodal_ros.eval.pictures import Moment
 from xmodal_ros.eval.summary import STAGES, Evaluation
@@ -46,6 +48,12 @@ def write_report(evaluation: Evaluation, summary: Mapping[str, Any], path: Path)
             name: _html(figures.confusion(head.scores.confusion, head.labels))
             for name, head in evaluation.heads.items()
             if head.scores
+        },
+        points={name: part for name, part in summary["points"].items() if part["scores"]},
+        colours={
+            name: "#" + "".join(f"{value:02x}" for value in class_colours(np.array(k)))
+            for part in summary["points"].values()
+            for k, name in enumerate(part["labels"])
         },
         ages=_html(figures.ages(evaluation.gathered.ages_ns, evaluation.gathered.spread_ns))
         if answered

@@ -40,15 +40,7 @@ def table(summary: Mapping[str, Any]) -> Table:
         title_justify="left",
     )
     made.add_column("head")
-    for name in (
-        "answers",
-        "labelled stretches",
-        "accuracy",
-        "balanced acc.",
-        "AUC",
-        "NLL, nats",
-        "ECE",
-    ):
+    for name in ("answers", "stretches", "acc.", "balanced", "AUC", "NLL, nats", "ECE"):
         made.add_column(name, justify="right")
     for name, head in summary["heads"].items():
         scores = head["scores"] or {}
@@ -67,6 +59,11 @@ def lines(summary: Mapping[str, Any]) -> Iterator[str]:
         f"{timing['predictions_per_s']:.0f} predictions/s, "
         f"{timing['times_real_time']:.1f} times real time"
     )
+    for name, part in summary["points"].items():
+        if part["scores"]:
+            found = part["scores"]
+            each = ", ".join(f"{label} {iou:.3f}" for label, iou in found["iou"].items())
+            yield f"points of {name}: mean IoU {found['points']['miou']:.3f} ({each})"
     for name, stage in timing["stages_ms"].items():
         if stage:
             yield f"{name}: p50 {stage['p50']:.2f} ms, p99 {stage['p99']:.2f} ms"

@@ -17,6 +17,7 @@ import xmodal_ros
 from xmodal_ros.core.health import Health
 from xmodal_ros.core.settings import Settings
 from xmodal_ros.eval.pictures import Moment
+from xmodal_ros.eval.points import PointsResult
 from xmodal_ros.eval.results import Gathered, HeadResult
 
 STAGES = {
@@ -63,6 +64,8 @@ class Evaluation:
     settings: Settings
     gathered: Gathered
     heads: Mapping[str, HeadResult]
+    points: Mapping[str, PointsResult]
+    """By LiDAR whose points have classes."""
     health: Health
     moments: Sequence[Moment]
     problems: Sequence[str]
@@ -94,6 +97,7 @@ def summarize(evaluation: Evaluation) -> dict[str, Any]:
             "refused": sum(evaluation.health.refused.values()),
         },
         "heads": {name: _head(head) for name, head in evaluation.heads.items()},
+        "points": {name: _points(result) for name, result in evaluation.points.items()},
         "sync": {
             "rate_hz": 1e9 / float(np.median(np.diff(gathered.stamps_ns))) if count > 1 else None,
             "spread_ms": percentiles(gathered.spread_ns),
@@ -126,6 +130,16 @@ def percentiles(values_ns: Sequence[int]) -> dict[str, float] | None:
         return None
     p50, p90, p99 = np.percentile(np.asarray(values_ns) / 1e6, [50, 90, 99])
     return {"p50": p50, "p90": p90, "p99": p99, "max": max(values_ns) / 1e6}
+
+
+def _points(result: PointsResult) -> dict[str, Any]:
+    return {
+        "labels": list(result.labels),
+        "scans": result.scans,
+        "scored": result.scored,
+        "scores": result.scores,
+        "confusion": result.confusion.tolist(),
+    }
 
 
 def _head(head: HeadResult) -> dict[str, Any]:

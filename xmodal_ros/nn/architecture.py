@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from xmodal_ros.core.declare import from_mapping, setting, validate
 from xmodal_ros.core.errors import SettingsError
 from xmodal_ros.core.types import IMU_VALUES, Modality
 from xmodal_ros.core.windows import Resampled
-from xmodal_ros.nn.lidar_settings import LidarSettings
+from xmodal_ros.nn.lidar_settings import LidarSettings, PointsSettings
 from xmodal_ros.nn.normalize import NORMALIZATIONS
 
 
@@ -186,6 +186,8 @@ class Architecture:
     streams: Mapping[str, str]
     """Branch by stream."""
     heads: Mapping[str, HeadSettings]
+    points: Mapping[str, PointsSettings] = field(default_factory=dict)
+    """Classifiers of points by branch."""
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Architecture:
@@ -194,10 +196,15 @@ class Architecture:
         Raises:
             SettingsError: an unknown name, a value out of range, or a part that refers to none.
         """
-        parts = {name: _mapping(values, name) for name in ("branches", "streams", "heads")}
+        values = {"heads": {}, "points": {}, **values}
+        parts = {name: _mapping(values, name, True) for name in ("branches", "streams")}
+        parts["points"] = _mapping(values, "points", False)
+        # A network may say of points alone what they are.
+        parts["heads"] = _mapping(values, "heads", not parts["points"])
         trunk = {k: v for k, v in values.items() if k not in parts}
         branches = {n: _branch(n, v) for n, v in parts["branches"].items()}
         heads = {n: _head(n, v) for n, v in parts["heads"].items()}
+        points = {n: _points(n, v, branches) for n, v in parts["points"].items()}
         for stream, branch in parts["streams"].items():
             _known(branch, branches, f"architecture.streams.{stream}")
         for name, head in heads.items():
@@ -206,7 +213,7 @@ class Architecture:
                 raise SettingsError("no stream is named", where=where, expected="at least one")
             for stream in head.streams:
                 _known(stream, parts["streams"], where)
-        made = cls(_made(Trunk, trunk, "architecture"), branches, parts["streams"], heads)
+        made = cls(_made(Trunk, trunk, "architecture"), branches, parts["streams"], heads, points)
         for name, branch in branches.items():
             if isinstance(branch, GelSettings):
                 where = f"architecture.branches.{name}.temporal_heads"
@@ -218,9 +225,9 @@ class Architecture:
         return self.branches[self.streams[stream]]
 
 
-def _mapping(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _mapping(values: Mapping[str, Any], name: str, required: bool) -> Mapping[str, Any]:
     part = values.get(name)
-    if not isinstance(part, Mapping) or not part:
+    if not isinstance(part, Mapping) or (required and not part):
         raise SettingsError(
             f"got {part!r}", where=f"architecture.{name}", expected="a mapping with an entry"
         )
@@ -247,6 +254,19 @@ def _head(name: str, values: Any) -> HeadSettings:
         HeadSettings, {**values, "streams": tuple(values["streams"])}, where
     )
     return head
+
+
+def _points(name: str, values: Any, branches: Mapping[str, BranchSettings]) -> PointsSettings:
+    where = f"architecture.points.{name}"
+    _known(name, branches, where)
+    if not isinstance(branches[name], LidarSettings):
+        raise SettingsError(
+            "this branch sees no points", where=where, expected="the name of one of kind lidar"
+        )
+    if not isinstance(values, Mapping):
+        raise SettingsError(f"got {values!r}", where=where, expected="a mapping with classes")
+    made: PointsSettings = _made(PointsSettings, values, where)
+    return made
 
 
 def _made(cls: type[Any], values: Mapping[str, Any], where: str) -> Any:

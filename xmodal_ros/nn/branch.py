@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -51,7 +53,15 @@ class ContrastiveEncoder(nn.Module):
             Tokens, shape: (batch, tokens, token_width), and unit-length embeddings, shape: (batch,
             dim).
         """
-        tokens, pooled = self.encoder(*inputs)
+        return self.embedded(*self.encoder(*inputs))
+
+    def embedded(self, tokens: Tensor, pooled: Tensor) -> tuple[Tensor, Tensor]:
+        """What `forward` gives, of what the encoder gave.
+
+        Args:
+            tokens: Shape: (batch, tokens, token_width).
+            pooled: Shape: (batch, pooled_width).
+        """
         embedding = F.normalize(self.embed(pooled), dim=1)
         return (tokens.detach(), embedding.detach()) if self.frozen else (tokens, embedding)
 
@@ -86,9 +96,14 @@ class Branch(nn.Module):
     The work is split where training can keep results: `features` is all that a frozen encoder
     does, `adapt` the trainable rest for one image or window, `combine` what mixes the frames of a
     clip.
+
+    Args:
+        settings: Of the encoder.
+        trunk: What all branches share.
+        classes: Of the points of a LiDAR; 0 for none.
     """
 
-    def __init__(self, settings: BranchSettings, trunk: Trunk) -> None:
+    def __init__(self, settings: BranchSettings, trunk: Trunk, classes: int = 0) -> None:
         super().__init__()
         self.settings = settings
         self.contrastive = ContrastiveEncoder(settings, trunk.dim, settings.frozen)
@@ -100,6 +115,11 @@ class Branch(nn.Module):
         self.temporal = (
             TemporalAttention(trunk.dim, settings.steps, settings.temporal_heads, settings.depth)
             if isinstance(settings, GelSettings)
+            else None
+        )
+        self.classify = (
+            nn.Linear(settings.channels, classes)
+            if classes and isinstance(settings, LidarSettings)
             else None
         )
 
@@ -141,10 +161,26 @@ class Branch(nn.Module):
             return tokens, embedding
         return self.temporal(tokens), embedding[:, -1]
 
-    def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """`features`, then `adapt`: the inference stage of one image or window."""
-        tokens, embedding = self.features(*inputs)
-        return self.adapt(tokens), embedding
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """`features`, then `adapt`: the inference stage of one image or window.
+
+        Returns:
+            Tokens (batch, tokens, dim) and embedding (batch, dim). Where points have classes also
+            logits of every pixel (batch, classes, height, width), at little cost: tokens are made
+            of the same map.
+        """
+        if self.classify is None:
+            tokens, embedding = self.features(*inputs)
+            return self.adapt(tokens), embedding
+        encoder = cast(RangeViewEncoder, self.contrastive.encoder)
+        maps = encoder.features(*inputs)
+        tokens, embedding = self.contrastive.embedded(*encoder.summary(maps, *inputs))
+        if self.task is not None:
+            tokens, _ = self.task(*inputs)
+        # As a convolution: what comes last, channels here, a backend would have to move there.
+        weight = self.classify.weight[:, :, None, None]
+        logits = F.conv2d(maps.permute(0, 3, 1, 2), weight, self.classify.bias)
+        return self.adapt(tokens), embedding, logits
 
     def example(self) -> tuple[Tensor, ...]:
         """Inputs of `forward` with a batch of one, for tracing."""

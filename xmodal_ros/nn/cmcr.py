@@ -82,7 +82,8 @@ class RayDecoder(nn.Module):
         Args:
             specific: Of points. Shape: (K, dim).
             codes: Their shared features as codes. Shape: (K, dim).
-            offset: Query minus point, in radii of the neighbourhood. Shape: (K, 3).
+            offset: Query minus point, in radii of the neighbourhood; away from the sensor, to the
+                left and up. Shape: (K, 3).
 
         Returns:
             Logit of the occupancy, and intensity. Shape: (K, 2).

@@ -1,4 +1,4 @@
-"""Settings of a branch that reads the scans of a LiDAR."""
+"""Settings of a branch that reads the scans of a LiDAR, and of classes of their points."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from xmodal_ros.core.declare import setting, validate
 from xmodal_ros.core.errors import SettingsError
 from xmodal_ros.core.range_image import RangeView
+from xmodal_ros.core.segmentation import IGNORE
 from xmodal_ros.core.types import Modality
 
 
@@ -73,3 +74,13 @@ class LidarSettings:
             self.nearest_m,
             self.farthest_m,
         )
+
+
+@dataclass(frozen=True)
+class PointsSettings:
+    """A linear classifier of every point that such a branch sees."""
+
+    classes: int = setting(2, "number of classes; label 255 is none", low=2, high=IGNORE)
+
+    def __post_init__(self) -> None:
+        validate(self, "")

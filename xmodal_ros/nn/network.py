@@ -44,7 +44,10 @@ class Network(nn.Module):
         super().__init__()
         self.architecture = architecture
         trunk = architecture.trunk
-        branches = {n: _branch(n, s, trunk) for n, s in architecture.branches.items()}
+        points = {n: settings.classes for n, settings in architecture.points.items()}
+        branches = {
+            n: _branch(n, s, trunk, points.get(n, 0)) for n, s in architecture.branches.items()
+        }
         heads = {n: Head(s, trunk) for n, s in architecture.heads.items()}
         self.branches = cast(Mapping[str, Branch], nn.ModuleDict(branches))
         self.heads = cast(Mapping[str, Head], nn.ModuleDict(heads))
@@ -140,7 +143,7 @@ class FuseStage(nn.Module):
         for name in self.names:
             branch = self.branches[name]
             with torch.no_grad():
-                tensors = branch(*branch.example())
+                tensors = branch(*branch.example())[:2]
             if isinstance(branch.settings, GelSettings):
                 steps = branch.settings.steps
                 tensors = [x[:, None].repeat_interleave(steps, dim=1) for x in tensors]
@@ -157,9 +160,9 @@ def build_network(architecture: Mapping[str, Any]) -> Network:
     return Network(Architecture.from_mapping(architecture))
 
 
-def _branch(name: str, settings: BranchSettings, trunk: Trunk) -> Branch:
+def _branch(name: str, settings: BranchSettings, trunk: Trunk, classes: int) -> Branch:
     try:
-        return Branch(settings, trunk)
+        return Branch(settings, trunk, classes)
     except SettingsError as error:
         raise located(error, f"architecture.branches.{name}") from None
 

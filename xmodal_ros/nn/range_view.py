@@ -19,7 +19,9 @@ from xmodal_ros.core.errors import SettingsError
 from xmodal_ros.core.range_image import OUTSIDE
 from xmodal_ros.nn.lidar_settings import LidarSettings
 
-_MEASURED = 5  # range, x, y, z, intensity
+_AROUND = (3, 15)
+"""Sides in pixels of the squares from whose mean distance a point stands out."""
+_MEASURED = 3 + len(_AROUND)
 
 
 class PointFeatures(NamedTuple):
@@ -68,10 +70,19 @@ class RangeViewEncoder(nn.Module):
             (batch, pooled_width): mean and deviation of the pixels' features in a cell, and in
             the whole scan. Pixels without a point do not count; cells of such are constant.
         """
-        features = self.features(images).permute(0, 3, 1, 2)  # (B, H, W, C) -> (B, C, H, W)
+        return self.summary(self.features(images), images)
+
+    def summary(self, features: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
+        """What `forward` gives, of `features` that were computed already.
+
+        Args:
+            features: Shape: (batch, height, width, channels).
+            images: That they are of. Shape: (batch, height, width, 4).
+        """
+        maps = features.permute(0, 3, 1, 2)  # (B, H, W, C) -> (B, C, H, W)
         there = _there(images)
-        cells = _moments(features, there, self.settings.rows, self.settings.columns)
-        return cells.flatten(2).transpose(1, 2), _moments(features, there, 1, 1).flatten(1)
+        cells = _moments(maps, there, self.settings.rows, self.settings.columns)
+        return cells.flatten(2).transpose(1, 2), _moments(maps, there, 1, 1).flatten(1)
 
     def features(self, images: Tensor) -> Tensor:
         """A feature for every pixel, also those without a point.
@@ -81,8 +92,7 @@ class RangeViewEncoder(nn.Module):
         """
         x = images.permute(0, 3, 1, 2)  # (B, H, W, 4) -> (B, 4, H, W)
         there = _there(images)
-        distance = x[:, :3].square().sum(1, keepdim=True).sqrt()
-        x = torch.cat([self.norm(torch.cat([distance, x], dim=1)) * there, there], dim=1)
+        x = torch.cat([self.norm(_measured(x, there)) * there, there], dim=1)
         maps = [
             x,
             *self.backbone.forward_intermediates(
@@ -120,6 +130,25 @@ def gather_points(maps: Tensor, pixels: Tensor) -> Tensor:
     index = (pixels.clamp(min=0) + starts).flatten()
     found = maps.flatten(0, 2).index_select(0, index).unflatten(0, pixels.shape)
     return found.masked_fill((pixels == OUTSIDE)[:, :, None], 0)
+
+
+def _measured(x: Tensor, there: Tensor) -> Tensor:
+    """What is known of each point, by none of which a turn about the LiDAR's axis can be told.
+
+    Log of the distance, sine of the elevation, intensity, and the log of how much farther than
+    the points around it a point is. A scene twice as large has the same values, but for the first.
+
+    Shapes: (B, 4, H, W), (B, 1, H, W) -> (B, _MEASURED, H, W).
+    """
+    distance = x[:, :3].square().sum(1, keepdim=True).sqrt().clamp(min=1e-3)
+    log = distance.log() * there
+    farther = [log - _mean(log, side) / _mean(there, side).clamp(min=1e-3) for side in _AROUND]
+    return torch.cat([log, x[:, 2:3] / distance, x[:, 3:], *farther], dim=1)
+
+
+def _mean(x: Tensor, side: int) -> Tensor:
+    """Of the square around each pixel, zeros beyond the edges."""
+    return F.avg_pool2d(x, side, stride=1, padding=side // 2)
 
 
 def _there(images: Tensor) -> Tensor:

@@ -62,13 +62,14 @@ def ask(
         fields = {"question": question, "timeout": seconds(round(timeout_s * 1e9))}
         goal = fill(DescribeScene.Goal, fields)
         sent = client.send_goal_async(goal, lambda told: listener(told.feedback.text))
-        until(sent.done, timeout_s, "took no question", "See its log")
-        handle = sent.result()
-        answer = handle.get_result_async()
         try:
+            until(sent.done, timeout_s, "took no question", "See its log")
+            answer = sent.result().get_result_async()
             until(answer.done, timeout_s + GRACE_S, "gave no answer", "See its log")
         except KeyboardInterrupt:
-            handle.cancel_goal_async()
+            until(sent.done, GRACE_S, "took no question", "See its log")
+            sent.result().cancel_goal_async()
+            answer = sent.result().get_result_async()
             until(answer.done, GRACE_S, "gave no answer", "See its log")
         return answer.result().result
     finally:

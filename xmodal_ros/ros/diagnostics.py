@@ -108,7 +108,8 @@ class Diagnostics:
             names = ", ".join(f"{n} x {what}" for what, n in lost.most_common(3))
             level, text = (WARN if formed else ERROR), f"{formed} sets; not formed: {names}"
         elif not formed:
-            level, text = WARN, f"no set: the anchor '{self.settings.anchor.name}' gives no time"
+            silent = f"the anchor '{self.settings.anchor.name}' gives no time"
+            level, text = WARN, f"no set: {silent}; {reasons.OTHER_ANCHOR}"
         values = {
             "formed": health.formed,
             "partial": health.partial,

@@ -11,6 +11,7 @@ from rclpy.duration import Duration
 from rclpy.node import Node
 
 from xmodal_ros.core.errors import DataError
+from xmodal_ros.core.health import OTHER_ANCHOR
 from xmodal_ros.core.settings import Settings
 from xmodal_ros.core.types import Observation
 from xmodal_ros.core.windows import Window
@@ -55,10 +56,10 @@ class Latest:
             return found
         if not now_ns:
             raise DataError(NO_CLOCK, where="streams")
-        what = "gave nothing yet"
+        what, do = "gave nothing yet", f"{self._why()}; {OTHER_ANCHOR}"
         if found:
-            what = f"gave nothing for {(now_ns - found.stamp_ns) * 1e-9:.1f} s"
-        raise DataError(what, where=self._anchor, do=self._why())
+            what, do = f"gave nothing for {(now_ns - found.stamp_ns) * 1e-9:.1f} s", self._why()
+        raise DataError(what, where=self._anchor, do=do)
 
     def close(self) -> None:
         """Stop listening to the clock; the rest goes with the node."""

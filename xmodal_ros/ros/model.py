@@ -12,7 +12,7 @@ from xmodal_ros.core.errors import SettingsError
 from xmodal_ros.core.settings import Settings, StreamSettings
 from xmodal_ros.core.types import Modality
 from xmodal_ros.data.decode import DECODERS
-from xmodal_ros.data.encode import message_type
+from xmodal_ros.data.encode import POINTS, message_type
 from xmodal_ros.runtime.bundle import Bundle
 from xmodal_ros.runtime.memory import memory_bytes
 from xmodal_ros.runtime.predictor import Predictor
@@ -65,6 +65,17 @@ class Model:
                     abstain_below=head.abstain_below,
                 )
                 for name, head in bundle.heads.items()
+            ]
+            + [
+                HeadInfo(
+                    name=f"{POINTS}/{stream}",
+                    task=POINTS,
+                    labels=list(card.labels),
+                    streams=[stream],
+                    modalities=Modality.LIDAR.bit,
+                    abstain_below=card.abstain_below,
+                )
+                for stream, card in bundle.labelled.items()
             ],
             inputs=[
                 InputInfo(

@@ -27,6 +27,7 @@ from xmodal_ros.ros.diagnostics import Diagnostics
 from xmodal_ros.ros.model import Model
 from xmodal_ros.ros.outputs import Outputs
 from xmodal_ros.ros.overlays import Overlays
+from xmodal_ros.ros.point_labels import PointLabels
 from xmodal_ros.ros.session import Session
 
 NAME = "perception"
@@ -73,6 +74,7 @@ class PerceptionNode(LifecycleNode):
         model = Model(self._settings)
         self._outputs = Outputs(self, model.types, model.modalities)
         self._overlays = Overlays(self, model.predictor)
+        self._points = PointLabels(self, model.predictor, self._settings.output.points)
         self._info = self.create_publisher(ModelInfo, "~/model_info", qos.latched())
         self._info.publish(model.info(self.get_clock().now().to_msg()))
         self._diagnostics = Diagnostics(self.get_fully_qualified_name().strip("/"), model.settings)
@@ -90,7 +92,8 @@ class PerceptionNode(LifecycleNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe."""
         assert self._model
-        self._session = Session(self, self._used(), self._model, self._outputs, self._overlays)
+        extras = (self._overlays, self._points)
+        self._session = Session(self, self._used(), self._model, self._outputs, extras)
         self.get_logger().info("active")
         return super().on_activate(state)
 
@@ -142,6 +145,7 @@ class PerceptionNode(LifecycleNode):
             self._model.close()
             self._outputs.close()
             self._overlays.close()
+            self._points.close()
             self.destroy_timer(self._timer)
             self.destroy_publisher(self._info)
             self.destroy_publisher(self._reports)
@@ -156,6 +160,7 @@ class PerceptionNode(LifecycleNode):
         self._settings = settings
         if self._model:
             self._diagnostics.settings = self._used()
+            self._points.allowed = settings.output.points
         if self._session:
             self._session.apply(settings.output)
 

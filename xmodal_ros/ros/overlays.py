@@ -38,6 +38,8 @@ class Overlays:
         predictor: Whose heads.
     """
 
+    what = "picture of the attention"
+
     def __init__(self, node: LifecycleNode, predictor: Predictor) -> None:
         self._node, self._focus = node, Focus(predictor)
         self._publishers = {

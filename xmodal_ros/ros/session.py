@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 from typing import Any
 
 from rclpy.clock import Clock, JumpThreshold
@@ -15,12 +16,11 @@ from xmodal_msgs.msg import StreamAck
 from xmodal_ros.core.errors import DataError, UserError
 from xmodal_ros.core.settings import OutputSettings, Settings
 from xmodal_ros.core.types import Observation, Prediction
+from xmodal_ros.ros.beside import Beside, Extra
 from xmodal_ros.ros.inputs import Input
 from xmodal_ros.ros.model import Model
 from xmodal_ros.ros.outputs import Outputs
-from xmodal_ros.ros.overlays import Overlays, Wanted
 from xmodal_ros.ros.pipeline import Pipeline
-from xmodal_ros.ros.worker import Worker
 
 POLL_PERIOD_S = 0.01
 """How late a set may leave after its deadline."""
@@ -37,7 +37,7 @@ class Session:
         settings: Its settings.
         model: What predicts.
         outputs: Where predictions go.
-        overlays: Where pictures go of what the heads look at.
+        extras: What is published beside them on request.
 
     Raises:
         SettingsError: a window does not fit a stream, or a message type its modality.
@@ -49,12 +49,11 @@ class Session:
         settings: Settings,
         model: Model,
         outputs: Outputs,
-        overlays: Overlays,
+        extras: Sequence[Extra],
     ) -> None:
         self._node, self._outputs, self._clock = node, outputs, node.get_clock()
-        self._overlays, self._predictor = overlays, model.predictor
-        # Beside the predictions, and only of the newest one where drawing is too slow.
-        self._artist = None if settings.output.lock_step else Worker(self._draw, "focus")
+        self._predictor, lock_step = model.predictor, settings.output.lock_step
+        self._besides = [Beside(extra, self._failed_beside, lock_step) for extra in extras]
         self.pipeline = Pipeline(
             settings,
             model.windows,
@@ -73,7 +72,7 @@ class Session:
             JumpThreshold(min_forward=None, min_backward=back), post_callback=self._on_jump
         )
         self._ack = None
-        if settings.output.lock_step:
+        if lock_step:
             self._ack = node.create_publisher(StreamAck, "~/ack", ACK_DEPTH)
             self._services.append(node.create_service(Trigger, "~/flush", self._flush))
         self._loggers = {s.name: node.get_logger().get_child(s.name) for s in settings.streams}
@@ -92,8 +91,8 @@ class Session:
         for service in self._services:
             self._node.destroy_service(service)
         self.pipeline.close()
-        if self._artist:
-            self._artist.stop()
+        for beside in self._besides:
+            beside.stop()
         if self._ack:
             self._node.destroy_publisher(self._ack)
 
@@ -119,17 +118,11 @@ class Session:
 
     def _publish(self, observation: Observation, prediction: Prediction, sync_ns: int) -> None:
         self._outputs.publish(prediction, sync_ns, self.pipeline.output.embeddings)
-        wanted = self._overlays.wanted(observation, self._predictor.encoded)
-        if wanted and self._artist:
-            self._artist.submit(wanted)
-        elif wanted:
-            self._draw(wanted)
+        for beside in self._besides:
+            beside.offer(observation, self._predictor.encoded)
 
-    def _draw(self, wanted: Wanted) -> None:
-        try:
-            self._overlays.publish(wanted)
-        except Exception as error:  # a picture less, but the node must live
-            self._tell("no picture of the attention", error)
+    def _failed_beside(self, what: str, error: Exception) -> None:
+        self._tell(f"no {what}", error)
 
     def _failed(self, error: Exception) -> None:
         self._tell("no prediction", error)

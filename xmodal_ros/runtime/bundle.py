@@ -16,7 +16,7 @@ from xmodal_ros.core.settings import Settings
 from xmodal_ros.core.types import Modality
 from xmodal_ros.core.windows import Clip, Nearest, Resampled, Window
 from xmodal_ros.runtime.check import read_manifest
-from xmodal_ros.runtime.manifest import MANIFEST, STATISTICS, WEIGHTS, Manifest
+from xmodal_ros.runtime.manifest import MANIFEST, STATISTICS, WEIGHTS, Manifest, PointsCard
 
 if TYPE_CHECKING:
     from xmodal_ros.nn.architecture import Architecture
@@ -101,6 +101,25 @@ class Bundle(Manifest):
                 )
         names = [stream.name for stream in used.streams]
         return used, {n: window for n, window in self.windows().items() if n in names}
+
+    @property
+    def labelled(self) -> dict[str, PointsCard]:
+        """By stream of which each point gets a class, what is said of the classes."""
+        return {
+            stream: self.points[branch]
+            for stream, branch in self.spec.streams.items()
+            if branch in self.points
+        }
+
+    def comparable(self, stream: str) -> tuple[str, ...]:
+        """Streams whose embeddings may be compared with a stream's, itself first.
+
+        Those are the streams of its branch, and those of branches that share its space.
+        """
+        own = self.spec.streams[stream]
+        shared = {own}.union(*(group for group in self.spaces if own in group))
+        others = (n for n, branch in self.spec.streams.items() if branch in shared)
+        return stream, *(name for name in others if name != stream)
 
     def expected(self, head: str) -> int:
         """Bit mask of the modalities a head was trained for."""

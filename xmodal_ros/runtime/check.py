@@ -6,7 +6,7 @@ import json
 import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
@@ -22,14 +22,15 @@ from xmodal_ros.runtime.manifest import (
     BackendRecord,
     HeadCard,
     Manifest,
+    PointsCard,
     file_hash,
 )
 
 if TYPE_CHECKING:
-    from xmodal_ros.nn.architecture import Architecture
+    from xmodal_ros.nn.architecture import Architecture, HeadSettings, PointsSettings
 
 _KEYS = ("format", "id", "licence", "weights_sha256", "architecture", "heads")
-_OPTIONAL = ("training", "metrics", "backends")
+_OPTIONAL = ("points", "spaces", "training", "metrics", "backends")
 # Starts of files that torch.save and pickle write. They are recognized, never opened: loading one
 # runs its code.
 _PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
@@ -37,12 +38,17 @@ _PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _KINDS: tuple[tuple[str, type[Any], str], ...] = (
     ("architecture", Mapping, "mapping"),
     ("heads", Mapping, "mapping"),
+    ("points", Mapping, "mapping"),
+    ("spaces", Sequence, "list"),
     ("training", Mapping, "mapping"),
     ("metrics", Mapping, "mapping"),
     ("backends", Sequence, "list"),
 )
 
+_NAMES = {"heads": "head", "points": "classes of points of branch"}
+
 Shapes = dict[str, tuple[int, ...]]
+Card = TypeVar("Card", HeadCard, PointsCard)
 
 
 def read_manifest(folder: Path) -> tuple[Manifest | None, list[str]]:
@@ -63,7 +69,13 @@ def read_manifest(folder: Path) -> tuple[Manifest | None, list[str]]:
             problems.append(f"{key} is {manifest[key]!r}, expected a {word}")
     digest = _digest(folder, manifest, problems)
     spec = _architecture(manifest.get("architecture"), problems)
-    heads = _heads(manifest.get("heads"), spec, problems)
+    heads = _cards(
+        HeadCard, "heads", manifest.get("heads"), spec.heads if spec else None, problems
+    )
+    points = _cards(
+        PointsCard, "points", manifest.get("points", {}), spec.points if spec else None, problems
+    )
+    spaces = _spaces(manifest.get("spaces", ()), spec, problems)
     records = _records(manifest.get("backends"), problems)
     if spec is not None and tensors is not None:
         _compare(spec, tensors, problems)
@@ -77,6 +89,8 @@ def read_manifest(folder: Path) -> tuple[Manifest | None, list[str]]:
         architecture=manifest["architecture"],
         spec=spec,
         heads=heads,
+        points=points,
+        spaces=spaces,
         backends=records,
         training=manifest.get("training") or {},
         metrics=manifest.get("metrics") or {},
@@ -160,14 +174,31 @@ def _architecture(values: Any, problems: list[str]) -> Architecture | None:
     return spec
 
 
-def _heads(values: Any, spec: Architecture | None, problems: list[str]) -> dict[str, HeadCard]:
+def _cards(
+    kind: type[Card],
+    part: str,
+    values: Any,
+    declared: Mapping[str, HeadSettings] | Mapping[str, PointsSettings] | None,
+    problems: list[str],
+) -> dict[str, Card]:
+    """What a part of the manifest says of classifiers that the architecture declares.
+
+    Args:
+        kind: Of the cards.
+        part: Name of it, in the manifest and in the architecture.
+        values: Of the manifest.
+        declared: Of the architecture; None where that is not readable.
+        problems: Grows.
+    """
     if not isinstance(values, Mapping):
         return {}
-    cards: dict[str, HeadCard] = {}
+    cards: dict[str, Card] = {}
     for name, entry in values.items():
-        where = f"heads.{name}"
+        where = f"{part}.{name}"
         try:
-            card = from_mapping(HeadCard, {**entry, "labels": tuple(entry["labels"])}, where)
+            labels = tuple(entry["labels"])
+            rates = {"rates": _rows(entry["rates"])} if "rates" in entry else {}
+            card = from_mapping(kind, {**entry, "labels": labels, **rates}, where)
         except SettingsError as error:
             problems.append(
                 f"{where}.{error}" if not error.where.startswith(where) else str(error)
@@ -177,18 +208,49 @@ def _heads(values: Any, spec: Architecture | None, problems: list[str]) -> dict[
             problems.append(f"{where}.labels is missing, expected a list with one name per class")
             continue
         cards[name] = card
-        head = spec.heads.get(name) if spec else None
-        if spec and head is None:
-            problems.append(
-                f"{where} is not in the architecture, which has {', '.join(spec.heads)}"
-            )
-        if head and len(card.labels) != head.classes:
-            problems.append(f"{where} has {len(card.labels)} labels for {head.classes} classes")
+        if declared is not None and name not in declared:
+            known = ", ".join(declared) or "none"
+            problems.append(f"{where} is not in the architecture, which has {known}")
+        classes = declared[name].classes if declared and name in declared else len(card.labels)
+        if len(card.labels) != classes:
+            problems.append(f"{where} has {len(card.labels)} labels for {classes} classes")
         if len(set(card.labels)) < len(card.labels):
             problems.append(f"{where} has a label twice")
-    missing = [name for name in spec.heads if name not in values] if spec else []
-    problems += [f"heads.{n} is missing: labels of the architecture's head '{n}'" for n in missing]
+    problems += [
+        f"{part}.{n} is missing: labels of the architecture's {_NAMES[part]} '{n}'"
+        for n in declared or {}
+        if n not in values
+    ]
     return cards
+
+
+def _rows(value: Any) -> Any:
+    """A list of lists as tuples; anything else is left for the check of settings."""
+    if not isinstance(value, list):
+        return value
+    return tuple(tuple(row) if isinstance(row, list) else row for row in value)
+
+
+def _spaces(
+    values: Any, spec: Architecture | None, problems: list[str]
+) -> tuple[tuple[str, ...], ...]:
+    """Groups of branches; each of them is in one at most."""
+    if not isinstance(values, Sequence):
+        return ()
+    groups = tuple(tuple(map(str, group)) for group in values if isinstance(group, list))
+    if len(groups) < len(values):
+        problems.append(f"spaces is {values!r}, expected a list of lists of branches")
+    names = [name for group in groups for name in group]
+    if len(set(names)) < len(names):
+        problems.append("spaces has a branch twice")
+    if spec is not None:
+        known = ", ".join(spec.branches)
+        problems += [
+            f"spaces has '{name}', expected some of the branches {known}"
+            for name in names
+            if name not in spec.branches
+        ]
+    return groups
 
 
 def _records(values: Any, problems: list[str]) -> tuple[BackendRecord, ...]:
@@ -218,7 +280,9 @@ def _compare(spec: Architecture, tensors: Shapes, problems: list[str]) -> None:
     expected: Shapes = {k: tuple(v.shape) for k, v in network.state_dict().items()}
     for head in {k.split(".")[1] for k in tensors if k.startswith(f"{STATISTICS}.")}:
         classes, dim = spec.heads[head].classes if head in spec.heads else 0, spec.trunk.dim
-        shapes = {"means": (classes, dim), "whitening": (dim, dim), "scale": (1,)}
+        # A class of which there was no example to train on has no mean.
+        known = min(tensors.get(f"{STATISTICS}.{head}.means", (classes,))[0], classes)
+        shapes = {"means": (known, dim), "whitening": (dim, dim), "scale": (1,)}
         expected.update({f"{STATISTICS}.{head}.{k}": v for k, v in shapes.items()})
     problems += [f"{WEIGHTS} lacks {k} {v}" for k, v in expected.items() if k not in tensors]
     for name, shape in tensors.items():

@@ -9,15 +9,17 @@ from time import perf_counter
 import numpy as np
 import yaml
 
+from xmodal_ros.core.probabilities import softmax
 from xmodal_ros.core.settings import InferenceSettings
-from xmodal_ros.core.types import Observation, Prediction
+from xmodal_ros.core.types import Observation
 from xmodal_ros.runtime.backends.selection import BACKENDS, computes, missing_packages
 from xmodal_ros.runtime.bundle import Bundle
 from xmodal_ros.runtime.manifest import MANIFEST, BackendRecord
-from xmodal_ros.runtime.predictor import Predictor
+from xmodal_ros.runtime.predictor import Array, Predictor
 from xmodal_ros.runtime.save import write_manifest
 
-# Largest difference of a probability from torch fp32 with which a backend may be chosen by `auto`.
+# Largest difference of a probability, of a head or a point, from torch fp32 with which a backend
+# may be chosen by `auto`.
 TOLERANCE = {"fp32": 1e-4, "bf16": 1e-2, "fp16": 1e-2}
 
 
@@ -35,7 +37,7 @@ def measure_backends(
         One record per backend and precision; torch fp32 comes first.
     """
     records: list[BackendRecord] = []
-    reference: list[Prediction] = []
+    reference: list[Array] = []
     for name, entry in BACKENDS.items():
         for precision in entry.precisions["cpu"]:
             if missing_packages(name) or not computes(precision):
@@ -45,16 +47,17 @@ def measure_backends(
             )
             with Predictor(bundle, settings) as predictor:
                 predictor.warm_up()
-                predictions, milliseconds = _run(predictor, observations)
-            reference = reference or predictions
-            difference = max(map(_difference, predictions, reference))
+                answers, milliseconds = _run(predictor, observations)
+            reference = reference or answers
+            pairs = zip(answers, reference, strict=True)
+            difference = max(float(np.abs(found - known).max()) for found, known in pairs)
             p10, median, p90 = np.percentile(milliseconds, [10, 50, 90])
             records.append(
                 BackendRecord(
                     backend=name,
                     device="cpu",
                     precision=precision,
-                    difference=float(difference),
+                    difference=difference,
                     passed=difference <= TOLERANCE[precision],
                     milliseconds=round(float(median), 3),
                     milliseconds_p10=round(float(p10), 3),
@@ -75,18 +78,18 @@ def record_backends(bundle: Bundle, records: Sequence[BackendRecord]) -> Bundle:
 
 def _run(
     predictor: Predictor, observations: Sequence[Observation]
-) -> tuple[list[Prediction], list[float]]:
-    predictions, milliseconds = [], []
+) -> tuple[list[Array], list[float]]:
+    """All probabilities of each observation, and how long its prediction took."""
+    answers, milliseconds = [], []
     for observation in observations:
         predictor.clear()
         start = perf_counter()
-        predictions.append(predictor.predict(observation))
+        prediction = predictor.predict(observation)
         milliseconds.append(1e3 * (perf_counter() - start))
-    return predictions, milliseconds
-
-
-def _difference(first: Prediction, second: Prediction) -> float:
-    return max(
-        float(np.abs(first.heads[h].probabilities - second.heads[h].probabilities).max())
-        for h in second.heads
-    )
+        parts = [prediction.heads[head].probabilities for head in sorted(prediction.heads)]
+        parts += [
+            softmax(np.moveaxis(predictor.encoded[stream][2], 1, -1) / card.temperature).ravel()
+            for stream, card in predictor.labelled.items()
+        ]
+        answers.append(np.concatenate(parts))
+    return answers, milliseconds

@@ -73,7 +73,7 @@ class Focus:
 
         self.load()
         stage = self._stages[head]
-        parts = [x for s in stage.streams for x in encoded.get(s, self._blank[s])]
+        parts = [x for s in stage.streams for x in encoded.get(s, self._blank[s])[:2]]
         there = [s in encoded for s in stage.streams]
         with torch.inference_mode():
             present = torch.tensor([there], dtype=torch.float32)

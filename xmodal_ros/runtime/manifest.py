@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from xmodal_ros.core.declare import setting, validate
+from xmodal_ros.core.errors import SettingsError
+from xmodal_ros.core.types import Order
 
 if TYPE_CHECKING:
     from xmodal_ros.nn.architecture import Architecture
@@ -29,6 +33,33 @@ class HeadCard:
     abstain_below: float = setting(0.0, "confidence under which it abstains", low=0.0, high=1.0)
     threshold: float = setting(
         0.5, "probability of class 1 from which a two-class head decides for it", low=0.0, high=1.0
+    )
+    rates: tuple[tuple[float, ...], ...] = setting(
+        (), "how often per second a class gives way to another, a row per class; empty for unknown"
+    )
+    evidence_s: float = setting(
+        1.0, "time in which answers count as one, with rates", unit="s", low=0.01, high=60.0
+    )
+
+    def __post_init__(self) -> None:
+        validate(self, "")
+        if self.rates:
+            _require_rates(self.rates, len(self.labels))
+
+    @property
+    def order(self) -> Order | None:
+        """How the classes follow one another, where it is known."""
+        return Order(np.array(self.rates), self.evidence_s) if self.rates else None
+
+
+@dataclass(frozen=True)
+class PointsCard:
+    """What the classes of a LiDAR's points mean."""
+
+    labels: tuple[str, ...] = setting((), "one per class")
+    temperature: float = setting(1.0, "divides the logits", low=0.01, high=100.0)
+    abstain_below: float = setting(
+        0.0, "confidence under which a point has no class", low=0.0, high=1.0
     )
 
     def __post_init__(self) -> None:
@@ -64,9 +95,30 @@ class Manifest:
     architecture: Mapping[str, Any]
     spec: Architecture
     heads: Mapping[str, HeadCard]
+    points: Mapping[str, PointsCard] = field(default_factory=dict)
+    """By branch."""
+    spaces: tuple[tuple[str, ...], ...] = ()
+    """Branches whose embeddings were trained to be compared with each other's."""
     backends: tuple[BackendRecord, ...] = ()
     training: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _require_rates(rates: Sequence[Sequence[float]], count: int) -> None:
+    try:
+        numbers = np.array(rates, np.float64)
+    except (TypeError, ValueError):  # rows of different lengths, or no numbers
+        numbers = np.zeros(0)
+    if (
+        numbers.shape != (count, count)
+        or not (np.isfinite(numbers) & (numbers >= 0)).all()
+        or np.diag(numbers).any()
+    ):
+        raise SettingsError(
+            f"got {rates!r}",
+            where="rates",
+            expected=f"{count} rows of {count} numbers from 0 on, 0 on the diagonal",
+        )
 
 
 def file_hash(path: Path) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xmodal_ros.core.errors import DataError
-from xmodal_ros.core.range_image import RangeView, to_range_image
+from xmodal_ros.core.range_image import RangeImage, RangeView, to_range_image
 
 
 def resize_image(image: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray[np.uint8]:
@@ -64,9 +64,7 @@ def check_window(window: npt.NDArray[np.float32], samples: int) -> npt.NDArray[n
     return np.ascontiguousarray(window, np.float32)
 
 
-def range_image(
-    points: npt.NDArray[np.float32], view: RangeView
-) -> npt.NDArray[np.float32] | None:
+def range_image(points: npt.NDArray[np.float32], view: RangeView) -> RangeImage | None:
     """Bring a scan to the network's layout.
 
     Args:
@@ -74,7 +72,7 @@ def range_image(
         view: The network's grid.
 
     Returns:
-        Shape: (rows, columns, 4); None if no point is on the grid.
+        The image, and the pixel of each point; None if no point is on the grid.
 
     Raises:
         DataError: the scan has another shape or type.
@@ -85,5 +83,5 @@ def range_image(
             where="LiDAR scan",
             expected="(N, 4) float32",
         )
-    image = to_range_image(points, view).image
-    return image if image.any() else None
+    found = to_range_image(points, view)
+    return found if found.image.any() else None

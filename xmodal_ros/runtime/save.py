@@ -19,6 +19,7 @@ from xmodal_ros.runtime.manifest import (
     STATISTICS,
     WEIGHTS,
     HeadCard,
+    PointsCard,
     file_hash,
 )
 
@@ -33,6 +34,8 @@ def save_bundle(
     network: Network,
     architecture: Mapping[str, Any],
     heads: Mapping[str, HeadCard],
+    points: Mapping[str, PointsCard] | None = None,
+    spaces: Sequence[Sequence[str]] = (),
     licence: str,
     card: str,
     training: Mapping[str, Any] | None = None,
@@ -47,6 +50,8 @@ def save_bundle(
         network: Trained network.
         architecture: The mapping it was built from.
         heads: Labels, calibration and thresholds by head.
+        points: Labels and calibration of the classes of points, by branch.
+        spaces: Groups of branches whose embeddings were trained to be compared.
         licence: Of the weights.
         card: Text of README.md.
         training: Data sets, hashes of splits, seed: whatever says where the weights come from.
@@ -68,6 +73,8 @@ def save_bundle(
         "weights_sha256": file_hash(folder / WEIGHTS),
         "architecture": _plain(architecture),
         "heads": {n: _plain(dataclasses.asdict(h)) for n, h in heads.items()},
+        "points": {n: _plain(dataclasses.asdict(p)) for n, p in (points or {}).items()},
+        "spaces": _plain(spaces),
         "training": _plain(training or {}),
         "metrics": _plain(metrics or {}),
         "backends": [],

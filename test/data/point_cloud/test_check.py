@@ -10,11 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from xmodal_ros.core.errors import DataError
+from xmodal_ros.core.segmentation import IGNORE
 from xmodal_ros.data.cli import data_app
 from xmodal_ros.data.point_cloud import read_clouds
 from xmodal_ros.data.point_cloud.check import check
 from xmodal_ros.data.point_cloud.problems import problems
-from xmodal_ros.data.point_cloud.scan import IGNORE, Scan
+from xmodal_ros.data.point_cloud.scan import Scan
 
 
 def run(root) -> tuple[int, dict]:

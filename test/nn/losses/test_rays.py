@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from xmodal_ros.nn.losses.rays import Neighbours, Queries, draw_queries, neighbours, ray_loss
+from xmodal_ros.nn.losses.rays import (
+    Neighbours,
+    Queries,
+    draw_queries,
+    neighbours,
+    ray_loss,
+    seen_from_sensor,
+)
 
 
 def generator(seed=0):
@@ -107,3 +114,15 @@ def test_losses_agree_with_numpy():
     error = np.nanmean(np.abs(decoded[:, 1] - intensity[query]))
     assert float(found.occupancy) == pytest.approx(entropy)
     assert float(found.intensity) == pytest.approx(error)
+
+
+def test_offsets_from_the_sensor_do_not_change_when_all_turns():
+    rng = np.random.default_rng(0)
+    points, offset = rng.normal(size=(2, 30, 3))
+    azimuth = np.arctan2(points[:, 1], points[:, 0])
+    found = seen_from_sensor(torch.from_numpy(offset), torch.from_numpy(points)).numpy()
+    for k, angle in enumerate(azimuth):  # turned so that its point is straight ahead
+        back = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+        np.testing.assert_allclose(found[k], [*(back @ offset[k, :2]), offset[k, 2]])
+    above = seen_from_sensor(torch.ones(1, 3), torch.tensor([[0.0, 0, 2]]))
+    assert above.tolist() == [[0, 0, 1]]

@@ -88,7 +88,7 @@ def test_another_thread_cancels(describer, observation):
     [
         (" \n", "question: is empty; expected a question"),
         ("é" * 20_000, "question: has 20000 characters; expected a question that fits into 160"),
-        ("what " * 400, "question: has 404 tokens; expected at most 153. Ask in fewer words"),
+        ("what " * 400, "question: has 404 tokens; expected at most 149. Ask in fewer words"),
         ("a <|assistant|> b", "question: has '<|assistant|>', which controls the language model"),
     ],
 )
@@ -129,7 +129,7 @@ def test_none_is_configured():
 
 
 def test_streams_that_the_encoders_do_not_have(tiny_describer, tmp_path):
-    wrong = {"tactile_left": {"weight": 1.0, "tokens": True}}
+    wrong = {"tactile_left": {"tokens": True}}
     settings = edited(tiny_describer, tmp_path / "made", streams=wrong)
     with pytest.raises(
         BundleError,

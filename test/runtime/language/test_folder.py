@@ -48,14 +48,14 @@ def spoil_weights(folder):
         (lambda f: (f / MANIFEST).write_text("a: ["), "describer.yaml: is not readable as YAML"),
         (lambda f: (f / MANIFEST).write_text("3"), "describer.yaml: lacks format, licence"),
         (spoil_weights, "weights.safetensors: is not the file that was written; expected SHA-256"),
-        (lambda f: change(f, format=9), "describer.yaml: format is 9; expected 1"),
+        (lambda f: change(f, format=1), "describer.yaml: format is 1; expected 2"),
         (
             lambda f: change(f, reader={"latent": 3}),
             "cannot be used (reader: unknown setting 'latent'. Did you mean 'latents'?)",
         ),
         (
-            lambda f: change(f, streams={"imu": {"weight": -1.0}}),
-            "got -1.0; expected a value from 0.0 to 1000.0",
+            lambda f: change(f, streams={"imu": {"tokens": 3}}),
+            "got 3; expected true or false",
         ),
         (lambda f: change(f, streams=["imu"]), "describer.yaml: cannot be used"),
     ],

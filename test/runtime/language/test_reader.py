@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-import torch.nn.functional as F
 
 from xmodal_ros.runtime.language.reader import Reader
 from xmodal_ros.runtime.language.settings import ReaderSettings, ReadingSettings
@@ -36,30 +35,34 @@ def read_alone(reader, tokens, embedding):
     return made / made.norm(dim=2, keepdim=True)
 
 
-def test_streams_are_combined_in_equal_parts_at_unit_length(make_reader, encoded):
+def test_streams_are_read_one_after_the_other_at_unit_length(make_reader, encoded):
+    """In the reader's own order, whatever that of what it is given."""
     reader = make_reader(camera=ReadingSettings(), imu=ReadingSettings())
+    given = {name: encoded[name] for name in ("imu", "camera")}
     with torch.no_grad():
-        mean = sum(read_alone(reader, *encoded[name]) for name in encoded)
-        expected = reader.project(mean / mean.norm(dim=2, keepdim=True) * DIM**0.5)
-        torch.testing.assert_close(reader(encoded), expected)
+        both = torch.cat([read_alone(reader, *encoded[n]) for n in ("camera", "imu")], dim=1)
+        torch.testing.assert_close(reader(given), reader.project(both * DIM**0.5))
 
 
-def test_weights_of_streams(make_reader, encoded):
-    reader = make_reader(camera=ReadingSettings(weight=3.0), imu=ReadingSettings(weight=1.0))
-    with torch.no_grad():
-        camera, imu = (read_alone(reader, *encoded[name]) for name in ("camera", "imu"))
-        expected = reader.project(F.normalize(3 * camera + imu, dim=2) * DIM**0.5)
-        torch.testing.assert_close(reader(encoded), expected)
-        none = make_reader(camera=ReadingSettings(), imu=ReadingSettings(weight=0.0))
-        torch.testing.assert_close(none(encoded), none({"camera": encoded["camera"]}))
-
-
-def test_an_absent_stream_changes_neither_length_nor_scale(make_reader, encoded):
+def test_what_a_stream_gives_alone_stays_when_it_is_adapted_to_others(make_reader, encoded):
     reader = make_reader(camera=ReadingSettings(), imu=ReadingSettings())
     alone = {"camera": encoded["camera"]}
     with torch.no_grad():
-        expected = reader.project(read_alone(reader, *encoded["camera"]) * DIM**0.5)
-        torch.testing.assert_close(reader(alone), expected)
+        before = reader(alone), reader(encoded)
+        reader.beside["camera"].weight.mul_(2.0)
+        torch.testing.assert_close(reader(alone), before[0])
+        torch.testing.assert_close(reader(encoded, adapted=False), before[1])
+        camera, imu = (read_alone(reader, *encoded[n]) for n in ("camera", "imu"))
+        expected = reader.project(torch.cat([2 * camera, imu], dim=1) * DIM**0.5)
+        torch.testing.assert_close(reader(encoded), expected)
+
+
+def test_an_absent_stream_leaves_the_others_as_they_are(make_reader, encoded):
+    reader = make_reader(camera=ReadingSettings(), imu=ReadingSettings())
+    with torch.no_grad():
+        both = reader(encoded)
+        torch.testing.assert_close(reader({"camera": encoded["camera"]}), both[:, :3])
+        torch.testing.assert_close(reader({"imu": encoded["imu"]}), both[:, 3:])
 
 
 def test_tokens_that_are_hidden_are_as_if_they_were_not_read(make_reader, encoded):

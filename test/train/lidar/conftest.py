@@ -28,7 +28,8 @@ SMALL = (
     "lidar.channels=16", "lidar.dim=8", "image.backbone=test_efficientnet",
     "image.weights=random", "image.height=32", "image.width=32", "image.finest=0",
     "image.coarsest=1", "codebook.size=12", "codebook.decay=0.9", "codebook.patience=3",
-    "draw.pairs=128", "draw.queries=60", "draw.tellers=200", "draw.patch=8", "schedule.batch=3",
+    "draw.pairs=128", "draw.queries=60", "draw.tellers=200", "draw.patch=8", "vary.columns=32",
+    "schedule.batch=3",
     "schedule.steps=12", "schedule.validate_every=4", "schedule.learning_rate=0.005",
 )  # fmt: skip
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import itertools
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -14,9 +16,10 @@ from typer.testing import CliRunner
 from xmodal_ros.core.errors import DataError, SettingsError
 from xmodal_ros.data.point_cloud import IGNORE
 from xmodal_ros.train.lidar.cli import lidar_app
-from xmodal_ros.train.lidar.compare import Asked, compare, evaluation_settings, page
+from xmodal_ros.train.lidar.compare import Asked, compare, evaluation_settings
 from xmodal_ros.train.lidar.examples import LabelledScans
-from xmodal_ros.train.lidar.retrieve import retrieve
+from xmodal_ros.train.lidar.report import page
+from xmodal_ros.train.lidar.retrieve import BASELINES, candidates, learned, retrieve
 from xmodal_ros.train.lidar.segment import PROBE, drawn, evaluate, train_segmenter
 
 SHORT = ("schedule.steps=4", "schedule.validate_every=4", "schedule.batch=2")
@@ -82,9 +85,10 @@ def test_small_shares_are_in_large_ones():
     assert set(drawn(indices, 0.05, seed=4)) != set(shares[1])
 
 
-def test_retrieval_of_the_right_pairs_only(drive, run, cache):
-    found = retrieve(run.model, drive, "test", cache)
-    assert set(found) == {"image to point", "point to image"}
+def test_retrieval_of_the_right_pairs_only(drive, run, settings, cache):
+    asked = candidates(drive, "test", settings, cache)
+    found = retrieve(asked, learned(run.model))
+    assert list(found) == ["image to point", "point to image", "image to region"]
     for scores in found.values():
         assert scores["count"] > 100
         assert 0 <= scores["percentile"] <= 0.5
@@ -92,7 +96,39 @@ def test_retrieval_of_the_right_pairs_only(drive, run, cache):
         drive, sweeps=tuple(dataclasses.replace(s, views=()) for s in drive.sweeps)
     )
     with pytest.raises(DataError, match="no scan of the test part has an image"):
-        retrieve(run.model, blind, "test", cache)
+        candidates(blind, "test", settings, cache)
+
+
+def test_baselines_find_what_they_look_at(drive, settings, cache):
+    """The camera looks where the LiDAR does; the car is bright in the scan, and dark in gray."""
+    asked = candidates(drive, "test", settings, cache)
+    percentile = {
+        name: retrieve(asked, embed)["image to point"]["percentile"]
+        for name, embed in BASELINES.items()
+    }
+    assert percentile["by place"] < 0.05
+    assert percentile["by edges"] < 0.5
+    bright = [each._replace(image=255 - each.image) for each in asked]
+    light = retrieve(bright, BASELINES["by brightness and intensity"])
+    assert light["image to point"]["percentile"] < percentile["by brightness and intensity"]
+
+
+def test_each_seed_has_its_own_encoder(drive, settings, run, quiet, tmp_path):
+    for seed in (0, 1):
+        shutil.copytree(run.folder, tmp_path / "joint" / f"seed{seed}")
+    own = evaluation_settings((tmp_path / "joint",), 0, SHORT)
+    asked = Asked((tmp_path / "joint",), (PROBE,), (1.0,), (0, 1), "test")
+    found = compare(drive, asked, own, tmp_path / "out", quiet)
+    hashes = {
+        json.loads(path.read_text())["encoder_sha256"]
+        for path in (tmp_path / "out").glob("joint-*/segment.json")
+    }
+    assert hashes == {
+        hashlib.sha256((run.folder / "encoder.safetensors").read_bytes()).hexdigest()
+    }
+    assert [len(row["seeds"]) for row in found["retrieval"]] == [1, 1, 1, 2]
+    with pytest.raises(DataError, match="seed2"):
+        compare(drive, dataclasses.replace(asked, seeds=(2,)), own, tmp_path / "out", quiet)
 
 
 def test_the_commands(root, run, tmp_path):
@@ -114,9 +150,11 @@ def test_the_commands(root, run, tmp_path):
     road = found["rows"][0]["seeds"][0]["validation"]
     assert road["points"]["miou"] == pytest.approx(road["iou"]["road"] / 2)  # of two that occur
     text = (tmp_path / "lidar.md").read_text()
-    assert text == page(found)
+    assert text == page(found, "lidar")
+    assert "![lidar](lidar.svg)" in text
+    assert f"{name}, linear probe" in (tmp_path / "lidar.svg").read_text()
     assert f"| {name}, linear probe: 50 % of labels | 0." in text
-    assert f"| {name}: image to point | 0." in text
+    assert f"| {name} | 0." in text
 
 
 def test_pretraining_by_the_command(root, settings, tmp_path, run):
@@ -143,7 +181,7 @@ def test_nothing_to_measure_is_told(drive, settings, quiet, tmp_path):
 
 def test_encoders_of_other_range_images_are_refused(drive, run, quiet, tmp_path):
     asked = Asked((run.folder,), (PROBE,), (1.0,), (0,), "test")
-    settings = evaluation_settings(asked.encoders, ["lidar.width=32"])
+    settings = evaluation_settings(asked.encoders, 0, ["lidar.width=32"])
     with pytest.raises(SettingsError, match="its range images or its network are others"):
         compare(drive, asked, settings, tmp_path, quiet)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xmodal_ros.core.range_image import OUTSIDE, RangeView, to_range_image
+from xmodal_ros.core.range_image import OUTSIDE, to_range_image
 from xmodal_ros.data.point_cloud import IGNORE, View
 from xmodal_ros.data.point_cloud.calibration import Camera
 from xmodal_ros.data.visual_tactile.pictures import Source
-from xmodal_ros.train.lidar.frames import Frames, turned, where_seen
+from xmodal_ros.train.lidar.frames import Frames, where_seen
 
 
 @pytest.fixture
@@ -43,28 +43,6 @@ def test_what_is_seen_stays_inside_the_image(view):
     cells = np.floor(found + 0.5)
     assert cells.min(0).tolist() == [0, 0]
     assert cells.max(0).tolist() == [39, 29]
-
-
-def test_turning_a_range_image_is_turning_the_scan():
-    rng = np.random.default_rng(0)
-    grid = RangeView(8, 36, lowest_deg=-40, highest_deg=40)
-    azimuth = np.pi - (np.arange(36) + 0.5) * 2 * np.pi / 36  # in the middle of each column
-    elevation = np.radians(np.linspace(-40, 40, 8))
-    azimuth, elevation = (x.ravel() for x in np.meshgrid(azimuth, elevation))
-    away = rng.uniform(1, 9, len(azimuth))
-    flat = away * np.cos(elevation)
-    points = np.stack(
-        [flat * np.cos(azimuth), flat * np.sin(azimuth), away * np.sin(elevation),
-         rng.uniform(size=len(azimuth))], 1,
-    ).astype(np.float32)  # fmt: skip
-    angle = np.radians(-50)
-    spun = points.copy()
-    spun[:, 0] = np.cos(angle) * points[:, 0] - np.sin(angle) * points[:, 1]
-    spun[:, 1] = np.sin(angle) * points[:, 0] + np.cos(angle) * points[:, 1]
-    made, expected = to_range_image(points, grid), to_range_image(spun, grid)
-    scan, nearest = turned(5, made.image, made.nearest)
-    np.testing.assert_allclose(scan, expected.image, atol=1e-5)
-    np.testing.assert_array_equal(nearest, expected.nearest)
 
 
 def test_labels_follow_the_nearest_point(drive, settings, cache):

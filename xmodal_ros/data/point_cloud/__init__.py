@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from types import ModuleType
 
+from xmodal_ros.core.segmentation import IGNORE
 from xmodal_ros.data import kinds
 from xmodal_ros.data.point_cloud import lidar_camera, nuscenes, recordings, semantic_kitti
-from xmodal_ros.data.point_cloud.scan import IGNORE, PointClouds, Scan, Sweep, View
+from xmodal_ros.data.point_cloud.scan import PointClouds, Scan, Sweep, View
 from xmodal_ros.data.visual_tactile import simulated
 
 __all__ = [

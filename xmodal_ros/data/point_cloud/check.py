@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from xmodal_ros.core.segmentation import IGNORE
 from xmodal_ros.data.point_cloud.problems import problems, telling, torn
 from xmodal_ros.data.point_cloud.projection import nothing_seen, project
-from xmodal_ros.data.point_cloud.scan import IGNORE, PointClouds, Scan, Sweep
+from xmodal_ros.data.point_cloud.scan import PointClouds, Scan, Sweep
 from xmodal_ros.data.visual_tactile.check import HeadCount, Report
 from xmodal_ros.data.visual_tactile.example import TRAIN, Example, Problem, leaks
 from xmodal_ros.data.visual_tactile.look import look

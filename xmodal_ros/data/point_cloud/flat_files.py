@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from xmodal_ros.core.errors import DataError
+from xmodal_ros.core.segmentation import IGNORE
 from xmodal_ros.data.files import require
-from xmodal_ros.data.point_cloud.scan import IGNORE, Scan
+from xmodal_ros.data.point_cloud.scan import Scan
 
 
 def read_points(path: Path, columns: int) -> np.ndarray:

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 import numpy as np
 
 from xmodal_ros.core.errors import DataError
-from xmodal_ros.data.point_cloud.scan import IGNORE, Scan
+from xmodal_ros.core.segmentation import IGNORE
+from xmodal_ros.data.point_cloud.scan import Scan
 from xmodal_ros.data.visual_tactile.example import Problem
 
 PROBLEMS = ("calibration", "points", "intensity", "times")

@@ -13,9 +13,6 @@ from xmodal_ros.data.point_cloud.calibration import Camera
 from xmodal_ros.data.visual_tactile.example import Problem
 from xmodal_ros.data.visual_tactile.pictures import Source, load
 
-IGNORE = 255
-"""Label of a point that has none, or none that is trained on."""
-
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Scan:
@@ -34,7 +31,8 @@ class Scan:
     times_s: np.ndarray | None = None
     """`(N,) float32`, when each point was measured, after the sweep's stamp; None if not said."""
     labels: np.ndarray | None = None
-    """`(N,) uint8`, index into the data set's classes or `IGNORE`; None of a scan without."""
+    """`(N,) uint8`, index into the data set's classes or `IGNORE` of `core.segmentation`; None of
+    a scan without."""
 
     def __post_init__(self) -> None:
         count = len(self.points)

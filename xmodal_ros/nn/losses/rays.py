@@ -98,6 +98,23 @@ def neighbours(
     return Neighbours(query, point, queries.position[query] - places[point])
 
 
+def seen_from_sensor(offset: Tensor, points: Tensor) -> Tensor:
+    """Offsets as away from the sensor, to the left and up, which a point's feature can know.
+
+    A feature that stays the same when the scan turns about its axis does not know x and y.
+
+    Args:
+        offset: m, in the LiDAR's frame. Shape: (K, 3).
+        points: That they are offsets from; one above or below the sensor has no left. Shape: (K, 3
+            or more).
+    """
+    flat = points[:, :2]
+    x, y = (flat / flat.norm(dim=1, keepdim=True).clamp(min=1e-6)).unbind(1)
+    away = offset[:, 0] * x + offset[:, 1] * y
+    left = offset[:, 1] * x - offset[:, 0] * y
+    return torch.stack([away, left, offset[:, 2]], dim=1)
+
+
 def ray_loss(decoded: Tensor, queries: Queries, near: Neighbours) -> RayLoss:
     """Binary cross entropy of the occupancy and mean absolute error of the intensity.
 

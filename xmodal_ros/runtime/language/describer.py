@@ -114,18 +114,15 @@ class Describer:
                 return CANCELLED
             return DEADLINE if monotonic() - begun >= limit_s else ""
 
-        streams = [
-            name
-            for name, reading in self.folder.streams.items()
-            if name in observation.streams and reading.weight > 0
-        ]
+        streams = [name for name in self.folder.streams if name in observation.streams]
         if not streams:
             raise DataError(
                 "has none of the streams that are described",
                 where="observation",
                 expected="one of " + ", ".join(self.folder.streams),
             )
-        self.language.prompt(question, self.folder.reader.latents)  # refused before it costs time
+        positions = len(streams) * self.folder.reader.latents
+        self.language.prompt(question, positions)  # refused before it costs time
         self.predictor.predict(observation)
         encoded = self.predictor.encoded
         with torch.inference_mode():

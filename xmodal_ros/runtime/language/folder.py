@@ -21,7 +21,8 @@ from xmodal_ros.runtime.manifest import WEIGHTS, file_hash
 
 MANIFEST = "describer.yaml"
 ENCODERS, LANGUAGE_MODEL = "encoders", "language_model"
-FORMAT = 1
+FORMAT = 2
+"""1 averaged what streams gave."""
 _KEYS = (
     "format",
     "licence",

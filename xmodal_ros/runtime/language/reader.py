@@ -1,10 +1,9 @@
 """From encoded streams to the positions of a language model's input: resample, combine, project.
 
-After arXiv 2308.16493: vision and IMU are L2-normalized and combined 1:1, and a Perceiver
-Resampler stands between the encoders and a frozen language model. How the released model mixes
-tokens of different numbers is unknown; our reading is that every stream is resampled by itself,
-by the same resampler, and that the latents, of equal number and unit length, are averaged. A
-stream that is absent then changes neither the length nor the scale of what the model reads.
+After arXiv 2308.16493: vision and IMU are L2-normalized, and a Perceiver Resampler stands between
+the encoders and a frozen language model. How the released model mixes tokens of different numbers,
+1:1, is unknown. Here every stream is resampled by itself, by the same resampler, and the language
+model reads the latents of one after those of the other: averaged, each would blur the other.
 """
 
 from __future__ import annotations
@@ -45,27 +44,35 @@ class Reader(nn.Module):
             dim, settings.latents, settings.depth, settings.heads, settings.head_dim
         )
         self.project = nn.Linear(dim, hidden)
+        self.beside = nn.ModuleDict({name: _same(dim) for name in streams})
+        """What becomes of a stream's latents where others are read, too."""
 
     def forward(
-        self, encoded: Mapping[str, Encoded], masks: Mapping[str, Tensor] | None = None
+        self,
+        encoded: Mapping[str, Encoded],
+        masks: Mapping[str, Tensor] | None = None,
+        adapted: bool = True,
     ) -> Tensor:
         """Read what streams gave.
 
         Args:
-            encoded: By stream; streams that are not read here are ignored.
+            encoded: By stream, at least one; streams that are not read here are ignored.
             masks: By stream, 1 for a token that is to be read, else 0; all are where there is
                 none. The embedding always is. Shape: (batch, tokens), float.
+            adapted: Whether streams that are read together go through `beside`.
 
         Returns:
-            Shape: (batch, latents, hidden).
+            Shape: (batch, streams * latents, hidden).
         """
-        total = torch.zeros(())
-        for name, reading in self.streams.items():
-            if name in encoded and reading.weight > 0:
-                latents = self._latents(encoded[name], reading.tokens, (masks or {}).get(name))
-                total = total + reading.weight * latents
-        mixed = F.normalize(total, dim=2) * total.shape[2] ** 0.5  # unit variance
-        projected: Tensor = self.project(mixed)
+        names = [name for name in self.streams if name in encoded]
+        blocks = [
+            self._latents(encoded[name], self.streams[name].tokens, (masks or {}).get(name))
+            for name in names
+        ]
+        if adapted and len(names) > 1:
+            blocks = [self.beside[n](block) for n, block in zip(names, blocks, strict=True)]
+        read = torch.cat(blocks, dim=1)
+        projected: Tensor = self.project(read * read.shape[2] ** 0.5)  # unit variance
         return projected
 
     def _latents(self, encoded: Encoded, with_tokens: bool, mask: Tensor | None) -> Tensor:
@@ -78,3 +85,12 @@ class Reader(nn.Module):
         else:
             mask = None
         return F.normalize(self.resampler(F.normalize(read, dim=2), mask), dim=2)
+
+
+def _same(dim: int) -> nn.Linear:
+    """A linear map that changes nothing until it has learned."""
+    made = nn.Linear(dim, dim)
+    with torch.no_grad():
+        made.weight.copy_(torch.eye(dim))
+        made.bias.zero_()
+    return made

@@ -26,9 +26,6 @@ class ReaderSettings:
 class ReadingSettings:
     """How one stream is read."""
 
-    weight: float = setting(
-        1.0, "share of its latents where several streams are combined", low=0.0, high=1000.0
-    )
     tokens: bool = setting(
         True,
         "whether its tokens are read besides its embedding; false for an encoder that was aligned "

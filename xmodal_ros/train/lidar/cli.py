@@ -59,6 +59,10 @@ def evaluate_command(
     out: Annotated[Path, typer.Option(help="Folder of runs and results.")] = Path(
         "out/lidar-evaluate"
     ),
+    results: Annotated[
+        Path | None,
+        typer.Option(help="Name of tables and picture, such as docs/results/lidar-shares."),
+    ] = None,
     part: Annotated[str, typer.Option(help="Measured on: validation, or test at the end.")] = (
         "validation"
     ),
@@ -82,7 +86,6 @@ def evaluate_command(
         Asked,
         compare,
         evaluation_settings,
-        page,
     )
 
     asked = Asked(
@@ -92,22 +95,54 @@ def evaluate_command(
         seeds=tuple(seeds or SEEDS),
         part=part,
     )
-    settings = evaluation_settings(asked.encoders, overrides or [])
-    import json
-
+    settings = evaluation_settings(asked.encoders, asked.seeds[0], overrides or [])
     from rich.console import Console
     from rich.markdown import Markdown
 
     from xmodal_ros.data.point_cloud import read_clouds
-    from xmodal_ros.train.pretrain.files import save_text
+    from xmodal_ros.train.lidar.report import page, save
 
     console = Console()
     found = compare(read_clouds(root), asked, settings, out, console)
-    save_text(out / "lidar.json", json.dumps(found, indent=1) + "\n")
-    save_text(out / "lidar.md", page(found))
-    console.print(Markdown(page(found)))
+    stem = results or out / "lidar"
+    save(found, stem)
+    console.print(Markdown(page(found, stem.name)))
     _tell(console, found["left_out"])
-    console.print(f"[bold]{out}[/]", soft_wrap=True)
+    console.print(f"[bold]{stem}.md[/]", soft_wrap=True)
+
+
+@lidar_app.command("look")
+def look_command(
+    root: Annotated[Path, typer.Argument(help="Data set of LiDAR scans.")],
+    run: Annotated[
+        Path | None, typer.Option(help="What `xmodal lidar pretrain` wrote: what it has learned.")
+    ] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="A bundle that gives points a class: what it says.")
+    ] = None,
+    part: Annotated[str, typer.Option(help="Of the data set.")] = "test",
+    number: Annotated[int, typer.Option(min=0, help="Which of the part's scans.")] = 0,
+    out: Annotated[Path, typer.Option(help="File to write, .jpg or .png.")] = Path(
+        "out/lidar-look.jpg"
+    ),
+) -> None:
+    """Draw a scan, what a camera sees of it, and what networks make of it."""
+    from rich.console import Console
+
+    from xmodal_ros.data.point_cloud import read_clouds
+    from xmodal_ros.runtime.bundle import Bundle
+    from xmodal_ros.train.lidar.look import chosen, look, save
+    from xmodal_ros.train.lidar.pretrain import load_run
+
+    data = read_clouds(root)
+    drawn = look(
+        data,
+        chosen(data, part, number),
+        load_run(run) if run else None,
+        Bundle.load(bundle) if bundle else None,
+    )
+    save(drawn, out)
+    Console().print(f"[bold]{out}[/]", soft_wrap=True)
 
 
 def _tell(console: Any, left_out: Mapping[str, str]) -> None:

@@ -1,9 +1,9 @@
-"""What pretrained LiDAR encoders are good for, beside one that starts at random, as one table."""
+"""What pretrained LiDAR encoders are good for, beside one that starts at random."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,11 @@ from rich.console import Console
 
 from xmodal_ros.core.declare import setting
 from xmodal_ros.core.errors import DataError, SettingsError
+from xmodal_ros.core.segmentation import segmentation
 from xmodal_ros.data.point_cloud import PointClouds
-from xmodal_ros.train.experiments.table import scores_table
 from xmodal_ros.train.lidar.examples import TRAIN, LabelledScans
-from xmodal_ros.train.lidar.pretrain import ENCODER, load_run, read_record, settings_of
-from xmodal_ros.train.lidar.retrieve import CANDIDATES, retrieve
-from xmodal_ros.train.lidar.score import segmentation
+from xmodal_ros.train.lidar.pretrain import ENCODER, RECORD, load_run, read_record, settings_of
+from xmodal_ros.train.lidar.retrieve import BASELINES, candidates, learned, retrieve
 from xmodal_ros.train.lidar.segment import MODES, at_points, drawn, evaluate, train_segmenter
 from xmodal_ros.train.lidar.settings import CmcrSettings, ScheduleSettings, read_overrides
 
@@ -31,7 +30,8 @@ class Asked:
     """What is compared."""
 
     encoders: tuple[Path, ...]
-    """Folders of `xmodal lidar pretrain`; their names are those of the rows."""
+    """Folders of `xmodal lidar pretrain`, or of such folders named `seed0` and so on, where each
+    seed has its own; their names are those of the rows."""
     modes: tuple[str, ...]
     """Some of `segment.MODES`."""
     shares: tuple[float, ...]
@@ -67,14 +67,18 @@ class SegmentSchedule(ScheduleSettings):
     smoothing: float = setting(0.0, "label smoothing", low=0.0, high=0.5)
 
 
-def evaluation_settings(encoders: Sequence[Path], overrides: Sequence[str]) -> CmcrSettings:
+def evaluation_settings(
+    encoders: Sequence[Path], seed: int, overrides: Sequence[str]
+) -> CmcrSettings:
     """Settings for `compare`: the first encoder's, another schedule, and overrides on top.
 
     Raises:
         DataError: the folder is not one of a finished run.
         SettingsError: an override is wrong.
     """
-    base = settings_of(read_record(encoders[0])) if encoders else CmcrSettings()
+    base = CmcrSettings()
+    if encoders:
+        base = settings_of(read_record(run_of(encoders[0], seed)))
     return read_overrides(overrides, dataclasses.replace(base, schedule=SegmentSchedule()))
 
 
@@ -91,7 +95,7 @@ def compare(
         console: Where to show progress.
 
     Returns:
-        `rows` and `retrieval`, as `page` takes them.
+        `rows` and `retrieval`, as `report.page` takes them.
 
     Raises:
         DataError: there is no such part, or nothing to measure in it; a run cannot be read; a loss
@@ -99,12 +103,13 @@ def compare(
         SettingsError: an encoder's range images are others than those of the settings.
     """
     for folder in asked.encoders:
-        if settings_of(read_record(folder)).lidar != settings.lidar:
-            raise SettingsError(
-                "its range images or its network are others",
-                where=str(folder),
-                expected=f"those of {asked.encoders[0]}",
-            )
+        for run in {run_of(folder, seed): None for seed in asked.seeds}:
+            if settings_of(read_record(run)).lidar != settings.lidar:
+                raise SettingsError(
+                    "its range images or its network are others",
+                    where=str(run),
+                    expected=f"those of {asked.encoders[0]}",
+                )
     sweeps = data.part(asked.part)
     seen = bool(asked.encoders) and any(sweep.views for sweep in sweeps)
     if not data.classes and not seen:
@@ -126,10 +131,6 @@ def compare(
                 for start in starts
                 for mode in asked.modes
             ]
-    found = {
-        _name(folder): retrieve(load_run(folder).model, data, asked.part, out / "cache")
-        for folder in (asked.encoders if seen else ())
-    }
     return {
         "data": data.root.name,
         "part": asked.part,
@@ -137,42 +138,8 @@ def compare(
         "schedule": vars(settings.schedule),
         **facts,
         "rows": rows,
-        "retrieval": found,
+        "retrieval": _retrieved(data, asked, settings, out / "cache") if seen else [],
     }
-
-
-def page(found: Mapping[str, Any]) -> str:
-    """The tables as Markdown."""
-    part, blocks = found["part"], ["# LiDAR"]
-    if found["rows"]:
-        columns = [("points", "miou", "mIoU"), ("points", "accuracy", "accuracy")]
-        columns += [("iou", name, name) for name in found["classes"]]
-        seeds = max(len(row["seeds"]) for row in found["rows"])
-        told = f"Means over {seeds} seeds ± half their range" if seeds > 1 else "One seed"
-        blocks += [
-            scores_table(found, part, columns),
-            f"{told}; {found['scans']} scans of the {part} "
-            f"part of {found['data']}. IoU at every point. Shares are of labelled training scans. "
-            "By direction: the class most common in a pixel in the training scans, which a sensor "
-            "that stands still makes strong.",
-        ]
-    if found["retrieval"]:
-        blocks += [_retrieval_table(found["retrieval"])]
-        blocks += [
-            f"Among up to {CANDIDATES} points of an image and their pixels. Percentile: the mean "
-            "share of candidates that are nearer than the right one; chance is 0.5."
-        ]
-    return "\n\n".join(blocks) + "\n"
-
-
-def _retrieval_table(found: Mapping[str, Any]) -> str:
-    names = [n for n in next(iter(next(iter(found.values())).values())) if n != "count"]
-    lines = [f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
-    for encoder, directions in found.items():
-        for direction, scores in directions.items():
-            cells = " | ".join(f"{scores[name]:.3f}" for name in names)
-            lines.append(f"| {encoder}: {direction} | {cells} |")
-    return "\n".join(lines)
 
 
 def _row(
@@ -188,12 +155,13 @@ def _row(
     """One start, learned in one way, with every seed."""
     title, seeds = _name(folder), []
     for seed in asked.seeds:
+        start = folder and run_of(folder, seed)
         run = train_segmenter(
             scans,
             out / f"{title} {mode} {share:g} {seed}".replace(" ", "-"),
             settings.lidar,
             dataclasses.replace(settings.schedule, seed=seed),
-            encoder=folder and folder / ENCODER,
+            encoder=start and start / ENCODER,
             mode=mode,
             share=share,
             console=console,
@@ -224,6 +192,34 @@ def _baselines(scans: LabelledScans, asked: Asked, share: float) -> list[dict[st
         {"variant": name, "condition": _condition(share), "baseline": True, "seeds": seeds}
         for name, seeds in made.items()
     ]
+
+
+def _retrieved(
+    data: PointClouds, asked: Asked, settings: CmcrSettings, cache: Path
+) -> list[dict[str, Any]]:
+    """Rows of what needs no training, and of each encoder."""
+
+    def row(title: str, seeds: list[dict[str, Any]], baseline: bool) -> dict[str, Any]:
+        return {"variant": title, "condition": "", "baseline": baseline, "seeds": seeds}
+
+    pairs = candidates(data, asked.part, settings, cache)
+    rows = [
+        row(title, [{"seed": 0, asked.part: retrieve(pairs, embed)}], baseline=True)
+        for title, embed in BASELINES.items()
+    ]
+    for folder in asked.encoders:
+        seeds = []
+        for run, seed in {run_of(folder, seed): seed for seed in asked.seeds}.items():
+            model = load_run(run).model
+            pairs = candidates(data, asked.part, model.settings, cache)
+            seeds.append({"seed": seed, asked.part: retrieve(pairs, learned(model))})
+        rows.append(row(_name(folder), seeds, baseline=False))
+    return rows
+
+
+def run_of(folder: Path, seed: int) -> Path:
+    """The run of a seed: one of several in the folder, or the folder itself."""
+    return folder if (folder / RECORD).exists() else folder / f"seed{seed}"
 
 
 def _name(folder: Path | None) -> str:

@@ -15,9 +15,10 @@ from xmodal_ros.core.errors import DataError
 from xmodal_ros.data.point_cloud import IGNORE, PointClouds, Sweep, View
 from xmodal_ros.data.visual_tactile.example import TEST, TRAIN, VALIDATION
 from xmodal_ros.progress import progress_bar
-from xmodal_ros.train.lidar.frames import Frame, Frames, turned
+from xmodal_ros.train.lidar.frames import Frame, Frames
 from xmodal_ros.train.lidar.model import Batch
 from xmodal_ros.train.lidar.settings import CmcrSettings
+from xmodal_ros.train.lidar.vary import Look, vary_labelled, vary_pair
 
 PARTS = (TRAIN, VALIDATION, TEST)
 T = TypeVar("T", "Pair", "Labelled")
@@ -53,7 +54,7 @@ class Pairs:
 
     Args:
         data: Data sets. Only scans of their parts are used.
-        settings: Of range images and images, and how much scans are turned.
+        settings: Of range images and images, and of how they vary.
         cache: Folder of what is made of them, which runs can share.
         console: Where to show progress.
 
@@ -66,7 +67,7 @@ class Pairs:
     ) -> None:
         image = settings.image
         self._frames = Frames(cache, settings.lidar.view, (image.height, image.width))
-        self._turned = share_turned(settings)
+        self.vary = settings.vary
         found = [
             Pair(one, sweep, view)
             for one in data
@@ -85,19 +86,18 @@ class Pairs:
         """Of the pairs of a part `(N,) int64`."""
         return _indices(self._pairs, part)
 
-    def batch(self, chosen: Iterable[int], rng: np.random.Generator | None = None) -> Batch:
-        """Pairs as tensors, their scans turned at random where a generator is given."""
-        scans, images, uvs = [], [], []
+    def batch(self, chosen: Iterable[int], rng: np.random.Generator) -> Batch:
+        """Pairs as tensors, each varied at random."""
+        looks = []
         for pair in (self._pairs[k] for k in chosen):
             scan = self._frames.frame(pair.data, pair.sweep).scan
             image, uv = self._frames.seen(pair.data, pair.sweep, pair.view)
-            uv = uv.reshape(*scan.shape[:2], 2)
-            if rng is not None and rng.random() < self._turned:
-                scan, uv = turned(int(rng.integers(scan.shape[1])), scan, uv)
-            scans.append(scan)
-            images.append(image)
-            uvs.append(uv.reshape(-1, 2))
-        return Batch(*(torch.from_numpy(np.stack(each)) for each in (scans, images, uvs)))
+            look = Look(scan, image, uv.reshape(*scan.shape[:2], 2))
+            looks.append(vary_pair(look, self.vary, rng))
+        scans, images, uvs = (
+            torch.from_numpy(np.stack(each)) for each in zip(*looks, strict=True)
+        )
+        return Batch(scans, images, uvs.flatten(1, 2))
 
 
 class LabelledScans:
@@ -108,7 +108,7 @@ class LabelledScans:
     ) -> None:
         image = settings.image
         self._frames = Frames(cache, settings.lidar.view, (image.height, image.width))
-        self._turned = share_turned(settings)
+        self.vary = settings.vary
         self.classes = data.classes
         found = [Labelled(data, s) for s in data.sweeps if s.labels and s.part in PARTS]
         self._scans, self.left_out = _usable(found, self._look, console)
@@ -127,19 +127,16 @@ class LabelledScans:
     def batch(
         self, chosen: Iterable[int], rng: np.random.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Range images and labels of their pixels, turned at random where a generator is given.
+        """Range images and labels of their pixels, varied at random where a generator is given.
 
         Returns:
             Shapes: (B, H, W, 4), float, and (B, H, W), int64.
         """
-        scans, labels = [], []
-        for frame in map(self.frame, chosen):
-            scan, label = frame.scan, frame.labels
-            if rng is not None and rng.random() < self._turned:
-                scan, label = turned(int(rng.integers(scan.shape[1])), scan, label)
-            scans.append(scan)
-            labels.append(label)
-        return torch.from_numpy(np.stack(scans)), torch.from_numpy(np.stack(labels)).long()
+        found = [(frame.scan, frame.labels) for frame in map(self.frame, chosen)]
+        if rng is not None:
+            found = [vary_labelled(scan, labels, self.vary, rng) for scan, labels in found]
+        scans, labels = _stacked(found)
+        return scans, labels.long()
 
     def counts(self, chosen: Iterable[int]) -> np.ndarray:
         """Points of each class `(C,) int64`."""
@@ -153,15 +150,15 @@ class LabelledScans:
             raise DataError("no point has a class", where=str(scan.sweep.labels))
 
 
-def share_turned(settings: CmcrSettings) -> float:
-    """Share of training scans that are turned: none of a view that is no full circle."""
-    return settings.schedule.turned if settings.lidar.span_deg == 360.0 else 0.0
-
-
 def spread(indices: np.ndarray, most: int) -> np.ndarray:
     """At most so many of them, evenly spread."""
     chosen = np.linspace(0, len(indices) - 1, min(most, len(indices)))
     return indices[np.round(chosen).astype(np.int64)]
+
+
+def _stacked(found: Sequence[tuple[np.ndarray, ...]]) -> list[Tensor]:
+    """One tensor of each array of some examples."""
+    return [torch.from_numpy(np.stack(each)) for each in zip(*found, strict=True)]
 
 
 def _indices(found: Iterable[Pair | Labelled], part: str) -> np.ndarray:

@@ -159,19 +159,3 @@ def where_seen(points: np.ndarray, view: View, size: tuple[int, int]) -> np.ndar
     uv = np.full((len(points), 2), np.nan, np.float32)
     uv[pixels.inside] = found
     return uv
-
-
-def turned(columns: int, scan: np.ndarray, *others: np.ndarray) -> tuple[np.ndarray, ...]:
-    """A scan of the same scene by a LiDAR that stands turned about its axis.
-
-    Args:
-        columns: By which it moves to the right, of a range image of 360 degrees.
-        scan: `(H, W, 4)`.
-        others: What belongs to its pixels `(H, W, ...)`.
-    """
-    angle = -2 * np.pi * columns / scan.shape[1]
-    cos, sin = np.cos(angle), np.sin(angle)
-    moved = [np.roll(each, columns, axis=1) for each in (scan, *others)]
-    x, y = moved[0][..., 0].copy(), moved[0][..., 1].copy()
-    moved[0][..., 0], moved[0][..., 1] = cos * x - sin * y, sin * x + cos * y
-    return tuple(moved)

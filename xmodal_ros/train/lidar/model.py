@@ -18,7 +18,7 @@ from xmodal_ros.nn.losses.commitment import commitment
 from xmodal_ros.nn.losses.geometry_image import splat
 from xmodal_ros.nn.losses.masked_image import draw_patches, hide, reconstruction
 from xmodal_ros.nn.losses.point_pixel import Pairs, draw_pairs, point_pixel, sample_pixels
-from xmodal_ros.nn.losses.rays import draw_queries, neighbours, ray_loss
+from xmodal_ros.nn.losses.rays import draw_queries, neighbours, ray_loss, seen_from_sensor
 from xmodal_ros.nn.losses.separation import separation
 from xmodal_ros.nn.normalize import normalize
 from xmodal_ros.nn.pretrained import load_pretrained
@@ -188,8 +188,8 @@ class Cmcr(nn.Module):
             told = self.encoder.heads(features[tellers[near.point]])
             codes = self.book(told.shared).values
             # Offsets in radii, of 1 m in CMCR: in metres those of a work cell are next to nothing.
-            decoded = self.rays(told.specific, codes, near.offset / draw.radius_m)
-            found.append(ray_loss(decoded, queries, near))
+            offset = seen_from_sensor(near.offset, points[tellers[near.point]]) / draw.radius_m
+            found.append(ray_loss(self.rays(told.specific, codes, offset), queries, near))
         means = {n: torch.stack([getattr(f, n) for f in found]).mean() for n in found[0]._fields}
         return {name: mean for name, mean in means.items() if getattr(loss, name)}
 

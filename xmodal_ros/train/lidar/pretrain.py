@@ -62,14 +62,15 @@ class _Task:
         found: dict[str, list[float]] = {}
         with torch.inference_mode(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
+            rng = np.random.default_rng(0)
             for chosen in np.array_split(self._validation, count):
-                terms = self._model.losses(self._batch(chosen, fabric, None))
+                terms = self._model.losses(self._batch(chosen, fabric, rng))
                 terms["loss"] = total(terms, self._settings)
                 for name, value in terms.items():
                     found.setdefault(f"validation_{name}", []).append(value.item())
         return {name: float(np.mean(values)) for name, values in found.items()}
 
-    def _batch(self, chosen: np.ndarray, fabric: Fabric, rng: np.random.Generator | None) -> Batch:
+    def _batch(self, chosen: np.ndarray, fabric: Fabric, rng: np.random.Generator) -> Batch:
         return Batch(*fabric.to_device(tuple(self._pairs.batch(chosen, rng))))
 
 

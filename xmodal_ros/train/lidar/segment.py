@@ -17,20 +17,21 @@ from lightning.fabric import Fabric
 from rich.console import Console
 from torch import Tensor, nn
 
-from xmodal_ros.data.point_cloud import IGNORE
+from xmodal_ros.core.segmentation import IGNORE, confusion, segmentation
 from xmodal_ros.nn.lidar_settings import LidarSettings
 from xmodal_ros.nn.losses.lovasz import lovasz_softmax
 from xmodal_ros.nn.range_view import RangeViewEncoder
 from xmodal_ros.train.learning import learn, shown
 from xmodal_ros.train.lidar.examples import TRAIN, VALIDATION, LabelledScans, spread
 from xmodal_ros.train.lidar.frames import Frame
-from xmodal_ros.train.lidar.score import confusion, segmentation
 from xmodal_ros.train.lidar.settings import ScheduleSettings
 from xmodal_ros.train.pretrain.files import load_tensors, save_tensors, save_text
 from xmodal_ros.train.touch.run import require_same
 
 PROBE, FINETUNE = "probe", "finetune"
 MODES = {PROBE: "linear probe", FINETUNE: "fine-tuned"}
+SORTED = 16_384
+"""Pixels of a batch, drawn at random, of which Lovász-softmax is taken: it sorts them."""
 WEIGHTS, RECORD, CHECKPOINT = "segment.safetensors", "segment.json", "checkpoint.ckpt"
 
 
@@ -110,7 +111,8 @@ class _Task:
         logits, labels = self._model(scans)[known], labels[known]  # (P, C), (P,)
         weights = fabric.to_device(self._weights)
         entropy = F.cross_entropy(logits, labels, weights, label_smoothing=smoothing)
-        return entropy + lovasz_softmax(logits.softmax(1), labels)
+        some = torch.randperm(len(labels))[:SORTED]
+        return entropy + lovasz_softmax(logits[some].softmax(1), labels[some])
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,7 @@ def train_segmenter(
         "mode": mode,
         "lidar": vars(lidar),
         "schedule": vars(schedule),
+        "vary": vars(scans.vary),
         "encoder_sha256": _hash(encoder),
         "classes": list(scans.classes),
         "scans": [scans.names[k] for k in train],

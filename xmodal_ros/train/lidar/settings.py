@@ -126,12 +126,39 @@ class ScheduleSettings(LearningSettings):
     validated: int = setting(
         64, "scans that a validation looks at, spread over the part", low=1, high=1_000_000
     )
-    turned: float = setting(
-        1.0, "share of scans turned about the LiDAR's axis, of views of 360 deg", low=0.0, high=1.0
-    )
 
     def __post_init__(self) -> None:
         validate(self, "schedule")
+
+
+@dataclass(frozen=True)
+class VarySettings:
+    """What of a scan and its image a step sees, drawn anew each time."""
+
+    columns: int = setting(
+        256,
+        "columns of a range image that are read; 0 for all of them",
+        unit="px",
+        low=0,
+        high=65_536,
+    )
+    anywhere: float = setting(
+        0.25, "share of scans read anywhere, not where the camera looks", low=0.0, high=1.0
+    )
+    mirrored: float = setting(0.5, "share of scans, and of images, mirrored", low=0.0, high=1.0)
+    scaled: float = setting(
+        1.0, "factor by which a scene is at most larger or smaller", low=1.0, high=100.0
+    )
+    brightness: float = setting(
+        3.0, "factor by which a scan's intensity is at most higher or lower", low=1.0, high=100.0
+    )
+    cropped: float = setting(0.5, "least share of an image that is read", low=0.01, high=1.0)
+    recoloured: float = setting(
+        0.4, "by how much colours, brightness and contrast change", low=0.0, high=0.9
+    )
+
+    def __post_init__(self) -> None:
+        validate(self, "vary")
 
 
 @dataclass(frozen=True)
@@ -144,6 +171,7 @@ class CmcrSettings:
     draw: DrawSettings = field(default_factory=DrawSettings)
     codebook: CodebookSettings = field(default_factory=CodebookSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+    vary: VarySettings = field(default_factory=VarySettings)
 
 
 GROUPS: dict[str, type[Any]] = {
@@ -153,6 +181,7 @@ GROUPS: dict[str, type[Any]] = {
     "draw": DrawSettings,
     "codebook": CodebookSettings,
     "schedule": ScheduleSettings,
+    "vary": VarySettings,
 }
 
 
