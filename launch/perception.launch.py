@@ -46,7 +46,8 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 "settings",
                 default_value="",
-                description="parameter file; a bare name is one of this package's config folder",
+                description="parameter file, for all nodes ('/**:'): what is keyed 'perception:' "
+                "does not reach describe; a bare name is one of this package's config folder",
             ),
             *(
                 DeclareLaunchArgument(
@@ -124,7 +125,11 @@ def _node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     language = LaunchConfiguration("language").perform(context)
     asked = {"language.path": language}
     describe = Node(
-        executable="describe", name="describe", parameters=[*parameters, asked], **common
+        executable="describe",
+        name="describe",
+        parameters=[*parameters, asked],
+        sigterm_timeout="30",  # s; of the lowest priority, it is slow to end where others compute
+        **common,
     )
     configure, activate = (
         EmitEvent(

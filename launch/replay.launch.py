@@ -1,6 +1,9 @@
 """Plays a recording into the perception node, on the recording's clock, and ends with it.
 
 ros2 launch xmodal_ros replay.launch.py recording:=demo.mcap
+
+Topics are played under the names they were recorded with: a node in a namespace is told them, as
+in `camera:=/camera/image_raw`. Arguments of perception.launch.py are passed on.
 """
 
 from pathlib import Path

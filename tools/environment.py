@@ -17,6 +17,7 @@ from pathlib import Path
 
 from machine import Ros, SetupError
 from progress import Step
+from room import check_room
 from ros_workspace import build_messages, messages_key, repair_wheels
 from xmodal_env import STATE, WHEELS_GUARD, record
 
@@ -88,12 +89,15 @@ class Environment:
         """Do the steps that are still to do.
 
         Raises:
-            SetupError: the folder is something else, or holds another Python or ROS 2.
+            SetupError: the folder is something else, or holds another Python or ROS 2, or a disk
+                has too little room.
             CommandFailed: a step's command failed.
         """
         self._check_folder()
         with self._locked():
             pending = self.pending()
+            if pending:
+                check_room(self.venv, [task.name for task in self.tasks()])
             for number, task in enumerate(pending, 1):
                 stamp = self.stamps / task.name
                 stamp.unlink(missing_ok=True)
@@ -103,9 +107,14 @@ class Environment:
                 _write(stamp, task.inputs)
 
     def use_here(self) -> None:
-        """Put the start-up hook into the environment and tell it which messages this clone has."""
+        """Put the command `xmodal` and the start-up hook into the environment.
+
+        The hook is told which messages this clone has.
+        """
         [packages] = self.venv.glob("lib/python3.*/site-packages")
+        command = self.venv / "bin" / "xmodal"
         for file, text in {
+            command: f'#!/bin/sh\nexec "{self.python}" -m xmodal_ros "$@"\n',
             packages / "xmodal_env.py": HOOK.read_text(),
             packages / "_xmodal_env.pth": "import xmodal_env\n",
             record(self.state, self.root): self.messages,
@@ -113,6 +122,7 @@ class Environment:
         }.items():
             if not file.is_file() or file.read_text() != text:
                 _write(file, text)
+        command.chmod(0o755)
 
     def variables(self) -> dict[str, str]:
         """Environment variables of a command that runs in the environment."""
@@ -161,9 +171,6 @@ class Environment:
         base = getattr(sys, "_base_executable", sys.executable)
         shared = ["--system-site-packages"] if self.ros.sourced else []
         self._run(step, base, "-m", "venv", *shared, str(self.venv))
-        command = self.venv / "bin" / "xmodal"
-        command.write_text(f'#!/bin/sh\nexec "{self.python}" -m xmodal_ros "$@"\n')
-        command.chmod(0o755)
 
     def _install_ros(self, step: Step, files: list[str]) -> None:
         if self.ros.sourced and not self._ask("import rclpy; print(rclpy)", check=False):

@@ -99,7 +99,8 @@ def test_without_the_anchor_topic_it_lists_what_there_is(path) -> None:
     text = str(caught.value)
     assert "no topic 'left' of stream 'tactile_left' (the anchor)" in text
     assert "/camera/image_raw, /imu/data_raw" in text
-    assert text.endswith("Set streams.tactile_left.topic.")
+    cure = "if there is none, leave it out of 'streams' or name another in 'sync.anchor'."
+    assert text.endswith(f"Set streams.tactile_left.topic; {cure}")
 
 
 def test_a_required_topic_must_be_there_an_optional_one_not(path) -> None:

@@ -20,7 +20,7 @@ from ament_index_python.packages import (  # noqa: E402
     get_package_share_directory,
 )
 from launch import LaunchDescription, LaunchService  # noqa: E402
-from launch.actions import IncludeLaunchDescription  # noqa: E402
+from launch.actions import GroupAction, IncludeLaunchDescription  # noqa: E402
 from launch.launch_description_sources import AnyLaunchDescriptionSource  # noqa: E402
 from lifecycle_msgs.msg import State  # noqa: E402
 from lifecycle_msgs.srv import GetState  # noqa: E402
@@ -55,12 +55,18 @@ def node(domain: None) -> Iterator[Any]:
 
 def _launched(name: str, arguments: dict[str, str], question: Callable[[], Any]) -> Any:
     """Run a launch file until `question` is answered; its answer."""
+    return _run(LaunchDescription([_included(name, arguments)]), question)
 
+
+def _included(name: str, arguments: dict[str, str]) -> IncludeLaunchDescription:
+    source = AnyLaunchDescriptionSource(str(LAUNCH / name))
+    return IncludeLaunchDescription(source, launch_arguments=list(arguments.items()))
+
+
+def _run(description: LaunchDescription, question: Callable[[], Any]) -> Any:
     async def scenario() -> Any:
         service = LaunchService(noninteractive=True)
-        source = AnyLaunchDescriptionSource(str(LAUNCH / name))
-        included = IncludeLaunchDescription(source, launch_arguments=list(arguments.items()))
-        service.include_launch_description(LaunchDescription([included]))
+        service.include_launch_description(description)
         running = asyncio.create_task(service.run_async())
         try:
             return await asyncio.wait_for(asyncio.to_thread(question), TIMEOUT_S)
@@ -111,14 +117,55 @@ def test_without_autostart_the_node_waits(node: Any) -> None:
     assert answer.current_state.id == State.PRIMARY_STATE_UNCONFIGURED
 
 
-def test_autostart_activates_and_topics_are_remapped(node: Any) -> None:
-    def subscribed() -> bool:
-        end = time.monotonic() + TIMEOUT_S
-        while not node.count_subscribers("/wrist/image") and time.monotonic() < end:
-            rclpy.spin_once(node, timeout_sec=0.1)
-        return node.count_subscribers("/wrist/image") > 0
+def _until(node: Any, condition: Callable[[], Any]) -> Any:
+    """Spin until `condition` gives something true, and return what it gave last."""
+    end = time.monotonic() + TIMEOUT_S
+    while not (found := condition()) and time.monotonic() < end:
+        rclpy.spin_once(node, timeout_sec=0.1)
+    return found
 
-    assert _launched("perception.launch.py", {"camera": "/wrist/image"}, subscribed)
+
+def test_autostart_activates_two_nodes_each_with_its_topics(node: Any, tiny_bundle: Path) -> None:
+    def group(namespace: str) -> GroupAction:
+        arguments = {"namespace": namespace, "camera": f"/{namespace}_wrist/image"}
+        arguments |= {"bundle": str(tiny_bundle), "backend": "torch"}
+        return GroupAction([_included("perception.launch.py", arguments)])
+
+    topics = ("/left_wrist/image", "/right_wrist/image", "/right/tactile_left/image_raw")
+
+    def subscribed() -> list[int]:
+        heard = lambda: [node.count_subscribers(topic) for topic in topics]  # noqa: E731
+        _until(node, lambda: all(heard()))
+        return heard()
+
+    assert _run(LaunchDescription([group("left"), group("right")]), subscribed) == [1, 1, 1]
+
+
+def test_a_describer_is_started_on_request_and_hears_the_same_topics(
+    node: Any, tiny_describer: Path
+) -> None:
+    request = GetParameters.Request(names=["language.path"])
+
+    def question() -> tuple[Any, int]:
+        answer = _ask(node, GetParameters, "/arm/describe/get_parameters", request)
+        return answer.values[0].string_value, _until(
+            node, lambda: node.count_subscribers("/wrist/image")
+        )
+
+    arguments = {"namespace": "arm", "camera": "/wrist/image", "autostart": "false"}
+    arguments |= {"language": str(tiny_describer)}
+    assert _launched("perception.launch.py", arguments, question) == (str(tiny_describer), 1)
+
+
+def test_a_recording_is_replayed_into_the_node(
+    node: Any, tiny_bundle: Path, small_recording: Path
+) -> None:
+    found: list[Any] = []
+    node.create_subscription(GraspSuccess, "/perception/grasp", found.append, 10)
+    arguments = {"recording": str(small_recording), "rate": "0.5"}
+    arguments |= {"bundle": str(tiny_bundle), "backend": "torch"}
+    assert _launched("replay.launch.py", arguments, lambda: _until(node, lambda: found))
+    assert found[0].header.stamp.sec in range(1_700_000_000, 1_700_000_004)
 
 
 def test_the_simulated_cell_starts_with_the_perception_node_in_step(node: Any) -> None:
@@ -135,9 +182,7 @@ def test_the_simulated_cell_starts_with_the_perception_node_in_step(node: Any) -
         for name, names in wanted.items():
             request = GetParameters.Request(names=names)
             answers += _ask(node, GetParameters, f"/arm/{name}/get_parameters", request).values
-        end = time.monotonic() + TIMEOUT_S
-        while not found and time.monotonic() < end:
-            rclpy.spin_once(node, timeout_sec=0.1)
+        _until(node, lambda: found)
         return answers
 
     arguments = {"namespace": "arm", "autonomous": "false", "seed": "3", "lock_step": "true"}

@@ -124,6 +124,7 @@ def fake(step, *_, **__):
     print("did", step.title.split()[0], flush=True)
     if step.title.startswith({die!r} or "nothing"):
         import os; os._exit(9)
+environment.check_room = lambda *_: None
 made._make_python = made._install_ros = made._build_messages = made._pip = fake
 made.bring_up()
 """
@@ -139,6 +140,22 @@ def test_a_set_up_that_was_cut_off_goes_on_where_it_was(
     second = run(DO.format(clone=str(clone), venv=venv, die=""))
     assert second.stdout.split("did ")[1:] == ["xmodal_msgs\n", "packages\n"]
     assert run(DO.format(clone=str(clone), venv=venv, die="")).stdout == ""
+
+
+def test_the_command_is_put_into_an_environment_that_was_made_without_it(
+    run: Run, clone: Path, tmp_path: Path
+) -> None:
+    venv = tmp_path / "venv"
+    (venv / "xmodal" / "stamps").mkdir(parents=True)
+    (venv / "lib" / "python3.11" / "site-packages").mkdir(parents=True)
+    (venv / "bin").mkdir()
+    (venv / "bin" / "python").write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
+    (venv / "bin" / "python").chmod(0o755)
+    code = DO.format(clone=str(clone), venv=str(venv), die="")
+    assert run(code + "made.use_here()\n").returncode == 0
+    command = [str(venv / "bin" / "xmodal"), "eval", "my recording"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "-m|xmodal_ros|eval|my recording|"
 
 
 def test_changed_pins_are_installed_again_and_nothing_else(
@@ -166,6 +183,40 @@ def test_another_python_in_the_same_folder_is_refused(
     (venv / "bin" / "python").touch()
     done = run(code.replace('"jazzy"', '"kilted"'))
     assert "was made with another Python than" in done.stderr
+
+
+ROOM = """
+import collections, platform
+from pathlib import Path
+import machine, room
+disk = collections.namedtuple("Disk", "free")
+platform.machine = lambda: "x86_64"
+room.shutil.disk_usage = lambda path: disk({free_gb} * 1e9)
+try:
+    room.check_room(Path({venv!r}), ["python", "ros", "runtime"])
+except machine.SetupError as error:
+    print(error)
+"""
+
+
+def test_a_disk_that_is_too_small_is_named_before_anything_is_done(
+    run: Run, tmp_path: Path
+) -> None:
+    venv = tmp_path / "not" / "there"
+    done = run(ROOM.format(free_gb=7.1, venv=str(venv)))
+    assert done.stdout.splitlines()[0] == (
+        f"{venv} has no room: expected 7.2 GB free on its disk, and about as much again while pip "
+        "works; it has 7.1 GB."
+    )
+    assert "XMODAL_VENV=DIR" in done.stdout
+    assert run(ROOM.format(free_gb=7.3, venv=str(venv))).stdout == ""
+
+
+def test_what_is_there_already_needs_no_room(run: Run, tmp_path: Path) -> None:
+    with (tmp_path / "half").open("wb") as half:
+        os.posix_fallocate(half.fileno(), 0, 200_000_000)
+    assert "expected 7.0 GB" in run(ROOM.format(free_gb=6.9, venv=str(tmp_path))).stdout
+    assert run(ROOM.format(free_gb=7.1, venv=str(tmp_path))).stdout == ""
 
 
 def test_two_set_ups_of_one_folder_wait_for_each_other(clone: Path, tmp_path: Path) -> None:

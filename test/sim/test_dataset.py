@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import shutil
@@ -82,6 +83,15 @@ def test_an_unfinished_data_set_is_neither_read_nor_mixed_with_another(interrupt
         read_dataset(interrupted)
     with pytest.raises(DataError, match=r"again: an unfinished data set .* asked for otherwise"):
         make_dataset(interrupted, 2, 8, COARSE)
+
+
+def test_a_second_process_is_kept_out(interrupted: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in interrupted.rglob("*")}
+    with (interrupted / "unfinished" / "lock").open() as first:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        with pytest.raises(DataError, match=r"again: another process is making this .* Wait for"):
+            make_dataset(interrupted, 2, 7, COARSE)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
 def test_topics_are_those_of_a_robot(folder: Path) -> None:

@@ -19,6 +19,9 @@ ABSENT = "absent"
 REFUSED = "refused"
 """Reason of a set that lacks a stream: messages come, but none has been usable for long."""
 
+OTHER_ANCHOR = "if there is none, leave it out of 'streams' or name another in 'sync.anchor'"
+"""What to do where the anchor is a sensor that the robot does not have."""
+
 
 @dataclass
 class StreamHealth:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -91,7 +91,7 @@ def _show(console: Console, report: Report) -> None:
 
     for problem in report.problems:
         console.print(str(problem), soft_wrap=True, markup=False, highlight=False)
-    for note in report.notes:
+    for note in _gathered(report.notes):
         console.print(f"note: {note}", soft_wrap=True, markup=False, highlight=False)
     parts = Table("part", "examples", "groups", title=f"split '{report.split}'")
     for part, count in report.examples.items():
@@ -108,3 +108,15 @@ def _show(console: Console, report: Report) -> None:
     told = ", ".join(f"{counts[kind]} {kind}" for kind in kinds if counts[kind])
     verdict = f"problems: {told}" if told else "nothing is wrong with it"
     console.print(f"{report.root} ({report.kind}): {verdict}", soft_wrap=True, highlight=False)
+
+
+def _gathered(notes: Iterable[str]) -> list[str]:
+    """Notes, `where: what`; of those that say the same of many places the first, and how many."""
+    same: dict[str, list[str]] = {}
+    for note in notes:
+        where, _, what = note.partition(": ")
+        same.setdefault(what or where, []).append(note)
+    return [
+        f"{first} (and {len(others)} more like it)" if others else first
+        for first, *others in same.values()
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from xmodal_ros.core.errors import DataError
-from xmodal_ros.core.health import Health
+from xmodal_ros.core.health import OTHER_ANCHOR, Health
 from xmodal_ros.core.settings import Settings, StreamSettings
 from xmodal_ros.core.types import Observation
 from xmodal_ros.core.windows import Window
@@ -71,12 +71,14 @@ def find_topics(recording: Recording, settings: Settings) -> dict[str, str]:
         if topic:
             found[stream.name] = topic
         elif stream.required or stream.name == settings.anchor.name:
-            role = "the anchor" if stream.name == settings.anchor.name else "required"
+            anchor = stream.name == settings.anchor.name
+            role = "the anchor" if anchor else "required"
+            other = f"; {OTHER_ANCHOR}" if anchor else ""
             raise DataError(
                 f"no topic '{stream.topic or stream.name}' of stream '{stream.name}' ({role})",
                 where=str(recording.path),
                 expected="one of its topics: " + ", ".join(recording.topics),
-                do=f"Set streams.{stream.name}.topic.",
+                do=f"Set streams.{stream.name}.topic{other}.",
             )
     return found
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import rclpy
+import yaml
 from rich.console import Console
 
 from xmodal_ros.cli import make_demo_recording
@@ -78,6 +79,9 @@ def _show(console: Console, out: Path, recording: Path, bundle: str) -> None:
     own = recording / "settings.yaml"
     named = [f"inference.bundle={bundle}"] if bundle else []
     settings = load_settings(own if own.is_file() else None, named)
+    out.mkdir(parents=True, exist_ok=True)
+    text = yaml.safe_dump(settings.to_mapping(), sort_keys=False)
+    (out / evaluate.SETTINGS).write_text(text, encoding="utf-8")
     environment = _environment()
     os.environ.update(environment)
     rclpy.init(args=[], signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
@@ -144,16 +148,10 @@ def _play(
     with Recording(recording) as source:
         tracks, start_ns = evaluate.read_labels(source), source.start_ns
     node, play = f"node_{out.name}", f"play_{out.name}"
-    parameters = {
-        "use_sim_time": "true",
-        "inference.bundle": f"'{settings.inference.bundle}'",
-        "output.lock_step": str(lock_step).lower(),
-        **{f"{s.name}.topic": s.topic for s in settings.streams},
-        **{f"{s.name}.type": f"'{s.type}'" for s in settings.streams},
-    }
-    assigned = [part for name, value in parameters.items() for part in ("-p", f"{name}:={value}")]
+    given = ["--settings", str(out.with_name(evaluate.SETTINGS))]
+    given += ["--set", f"output.lock_step={str(lock_step).lower()}"]
     with Watcher(out) as watcher:
-        children.start(node, "node", "--ros-args", *assigned)
+        children.start(node, "node", *given, "--ros-args", "-p", "use_sim_time:=true")
         with console.status("loading the model"):
             _until_ready(children, node, watcher)
         model = watcher.model

@@ -16,7 +16,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.serialization import deserialize_message
 
 from xmodal_msgs.msg import ModelInfo
-from xmodal_ros.data.encode import message_type
+from xmodal_ros.data.encode import POINTS, message_type
 from xmodal_ros.data.recording import RecordingWriter
 from xmodal_ros.ros import spin
 from xmodal_ros.ros.messages import message_class
@@ -112,7 +112,7 @@ class Watcher:
 
     def _on_model(self, model: ModelInfo) -> None:
         self.model = model
-        for head in model.heads:
+        for head in (head for head in model.heads if head.task != POINTS):
             type_name = message_type(head.task)
             kind, topic = message_class(type_name), f"{NODE}/{head.name}"
             self.heads[head.name] = HeadView(tuple(head.labels))

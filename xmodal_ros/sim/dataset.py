@@ -30,7 +30,7 @@ from xmodal_ros.sim.rig import CAMERAS, Rig
 from xmodal_ros.sim.scene import SceneObject, draw_scene
 from xmodal_ros.sim.settings import SimSettings
 from xmodal_ros.sim.topics import Encoder, stream_settings
-from xmodal_ros.sim.unfinished import begin, facts_of, finish, keep
+from xmodal_ros.sim.unfinished import begun, facts_of, finish, keep
 
 EPOCH_NS = 1_700_000_000_000_000_000
 EPISODE_NS = 1_000_000_000_000
@@ -94,7 +94,7 @@ def make_dataset(
         listener: Called with each episode's facts, and whether it was made now.
 
     Raises:
-        DataError: `out` exists, and is not what this begins with.
+        DataError: `out` exists, and is not what this begins with, or another process makes it.
         SettingsError: unknown material, shape or camera.
     """
     if camera not in CAMERAS:
@@ -102,7 +102,33 @@ def make_dataset(
             f"no camera '{camera}'", where="camera", expected="one of " + ", ".join(CAMERAS)
         )
     request = {"episodes": episodes, "seed": seed, "camera": camera, "settings": asdict(settings)}
-    folder = begin(out, request)
+    with begun(out, request) as folder:
+        made = _make_episodes(folder, episodes, seed, settings, jobs, listener)
+        _write_split(out, [facts for facts in made if not facts.diverged], seed)
+        named = stream_settings(settings.topics, camera, settings.episode.clocks[camera].rate_hz)
+        (out / "settings.yaml").write_text(yaml.safe_dump(named))
+        contents = {
+            "note": NOTE,
+            "seed": seed,
+            "settings": asdict(settings),
+            "diverged": sum(facts.diverged for facts in made),
+            "episodes": [asdict(facts) for facts in made],
+        }
+        (out / "dataset.json").write_text(json.dumps(contents, indent=1) + "\n")
+        finish(out)
+    return made
+
+
+def _make_episodes(
+    folder: Path,
+    episodes: int,
+    seed: int,
+    settings: SimSettings,
+    jobs: int,
+    listener: Callable[[Facts, bool], None],
+) -> list[Facts]:
+    """Facts of all episodes, by number; those that are there already are not made again."""
+    out = folder.parent
     found = {number: facts_of(out, NAME.format(number)) for number in range(episodes)}
     made = [Facts.from_mapping(facts) for facts in found.values() if facts]
     for facts in made:
@@ -111,20 +137,7 @@ def make_dataset(
     for facts in _episodes(work, jobs):
         made.append(facts)
         listener(facts, True)
-    made.sort(key=lambda facts: facts.name)
-    _write_split(out, [facts for facts in made if not facts.diverged], seed)
-    named = stream_settings(settings.topics, camera, settings.episode.clocks[camera].rate_hz)
-    (out / "settings.yaml").write_text(yaml.safe_dump(named))
-    contents = {
-        "note": NOTE,
-        "seed": seed,
-        "settings": asdict(settings),
-        "diverged": sum(facts.diverged for facts in made),
-        "episodes": [asdict(facts) for facts in made],
-    }
-    (out / "dataset.json").write_text(json.dumps(contents, indent=1) + "\n")
-    finish(out)
-    return made
+    return sorted(made, key=lambda facts: facts.name)
 
 
 def _episodes(work: list[tuple[Path, int, int, SimSettings]], jobs: int) -> Iterator[Facts]:

@@ -53,7 +53,7 @@ class GelUnit:
         return self.gain * np.diag([self.red, self.green, self.blue]) @ mix
 
     def tint(self, image: np.ndarray) -> np.ndarray:
-        """The image with this unit's uneven light."""
+        """The image `(rows, columns, 3)` with this unit's uneven light."""
         rows, columns = image.shape[:2]
         right = np.linspace(-0.5, 0.5, columns)[None, :, None]
         up = np.linspace(0.5, -0.5, rows)[:, None, None]

@@ -65,7 +65,10 @@ class Hand:
     def move(
         self, position: np.ndarray, yaw_rad: float | None = None, *, speed: float = 0.25
     ) -> Motion:
-        """Go to a place in a straight line with least jerk, `speed` m/s on average."""
+        """Go to a place, metres `(3,)`, in a straight line with least jerk.
+
+        On average it moves at `speed` m/s.
+        """
         start, turn = self.goal_position, np.zeros(3)
         if yaw_rad is not None:
             turn = _turn(self.goal_rotation, tool_down(yaw_rad))

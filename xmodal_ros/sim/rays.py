@@ -26,7 +26,7 @@ class Rays:
     """Angle between neighbours: what is finer than it is blurred."""
 
     def at(self, index: np.ndarray) -> Rays:
-        """Some of them."""
+        """Some of them, by `index`, `(M,)` integers or `(N,)` booleans."""
         return Rays(self.origin, self.directions[index], self.width_rad)
 
 
@@ -42,7 +42,7 @@ class Hits:
     """`(N, 3) float32`, outward, of unit length, in the world; zero where nothing is hit."""
 
     def at(self, index: np.ndarray) -> Hits:
-        """Of some of the rays."""
+        """Of some of the rays, as `Rays.at`."""
         return Hits(self.distance[index], self.geom[index], self.normal[index])
 
 
@@ -82,7 +82,7 @@ def cast(
 
 
 def moving_geoms(model: mujoco.MjModel) -> np.ndarray:
-    """Ids of the geoms that are not fixed to the world and that sensors see."""
+    """Ids `(M,)` of the geoms that are not fixed to the world and that sensors see."""
     moves = model.body_weldid[model.geom_bodyid] != 0
     seen = GROUPS[model.geom_group] == 1
     return np.flatnonzero(moves & seen)

@@ -122,7 +122,10 @@ def _add_gripper(spec: Any, flange: Any) -> None:
 
 
 def look(place: tuple[float, ...], target: tuple[float, ...], up: tuple[float, ...]) -> np.ndarray:
-    """Quaternion of a camera that looks from one point to another, `up` upwards in its image."""
+    """Quaternion `(w, x, y, z)` of a camera that looks from one point to another.
+
+    `up` points upwards in its image.
+    """
     back = np.subtract(place, target)  # a camera looks along its -z axis
     back /= np.linalg.norm(back)
     right = np.cross(up, back)

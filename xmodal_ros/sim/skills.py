@@ -83,7 +83,7 @@ class Skills:
         return place, (yaw + np.pi / 2) % np.pi - np.pi / 2
 
     def approach(self, place: np.ndarray, yaw: float) -> Motion:
-        """Open, go above a place and down to it."""
+        """Open, go above a place, metres `(3,)`, and down to it; `yaw` in radians."""
         self.hand.grip(-8.0)
         above = place + self.rng.uniform(0.10, 0.14) * UP
         yield from self.hand.move(above, yaw, speed=self.rng.uniform(0.2, 0.4))

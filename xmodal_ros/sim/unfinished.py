@@ -6,10 +6,12 @@ are being written. What is done stands beside it, so an interrupted run goes on 
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,41 +19,52 @@ from xmodal_ros.core.errors import DataError
 from xmodal_ros.data.recording import Recording
 from xmodal_ros.data.visual_tactile.recordings import UNFINISHED
 
-REQUEST = "request.json"
+REQUEST, LOCK = "request.json", "lock"
 
 
-def begin(out: Path, request: Mapping[str, Any]) -> Path:
-    """Make the folder of a data set, or go on with the one that is there.
+@contextlib.contextmanager
+def begun(out: Path, request: Mapping[str, Any]) -> Iterator[Path]:
+    """Make the folder of a data set, or go on with the one that is there; one process at a time.
 
     Args:
         out: The folder.
         request: All that the data set's content depends on, as JSON.
 
-    Returns:
+    Yields:
         Folder for what is being written.
 
     Raises:
-        DataError: something else is in `out`.
+        DataError: something else is in `out`, or another process is writing it.
     """
     folder = out / UNFINISHED
-    text = json.dumps(request, indent=1, sort_keys=True)
-    if not out.exists():
-        folder.mkdir(parents=True)
-        (folder / REQUEST).write_text(text, encoding="utf-8")
-        return folder
-    if not folder.is_dir():
+    if out.exists() and not folder.is_dir():
         raise DataError("exists already", where=str(out), do="Name another, or remove it")
-    begun = folder / REQUEST
-    same = begun.is_file() and begun.read_text(encoding="utf-8") == text
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DataError(
+                "another process is making this data set",
+                where=str(out),
+                do="Wait for it, end it, or name another folder",
+            ) from None
+        _ask_for(folder, json.dumps(request, indent=1, sort_keys=True))
+        yield folder
+
+
+def _ask_for(folder: Path, text: str) -> None:
+    """Note what is asked for, where nothing else was."""
+    asked, out = folder / REQUEST, folder.parent
+    same = asked.is_file() and asked.read_text(encoding="utf-8") == text
     if not same and any(path != folder for path in out.iterdir()):
         raise DataError(
             "an unfinished data set is there that was asked for otherwise",
             where=str(out),
-            expected=f"what {begun} says",
+            expected=f"what {asked} says",
             do="Repeat that command to finish it, name another folder, or remove it",
         )
-    begun.write_text(text, encoding="utf-8")
-    return folder
+    asked.write_text(text, encoding="utf-8")
 
 
 def keep(folder: Path, name: str) -> None:
