@@ -29,6 +29,8 @@ ROWS = {
     "conditioning": "inference:conditioning",
     "overlays": "overlays:overlays",
     "describing": "describing:describing",
+    "search": "search:search",
+    "search_recall": "search:recall",
 }
 """What measures each row: a module of this folder and a function without arguments."""
 

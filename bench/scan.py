@@ -19,29 +19,33 @@ from xmodal_ros.nn.branch import Branch
 from xmodal_ros.nn.lidar_settings import LidarSettings
 from xmodal_ros.runtime.backends.base import ConversionCache, Target
 from xmodal_ros.runtime.backends.selection import create
+from xmodal_ros.runtime.manifest import PointsCard
+from xmodal_ros.runtime.points import label_points
 
 RINGS, STEPS, REPEATS = 64, 1875, 15
 SETTINGS = LidarSettings(height=RINGS, width=2048)
 CELL = LidarSettings()
+CLASSES = 6
+CARD = PointsCard(tuple("abcdef"))
+NOTHING = np.zeros(0), np.zeros(0)
+"""Tokens and embedding, which classes do not need."""
 
 
 def scan() -> Row:
     """120,000 points of 64 rings: everything but the network, in CPU time of one core."""
-    points, cells = _points(STEPS), SETTINGS.height * SETTINGS.width
-    message, rng = cloud_of(points), np.random.default_rng(0)
-    labels, confidence = rng.integers(0, 6, cells).astype(np.uint8), rng.random(cells, np.float32)
-    features = rng.random((cells, SETTINGS.dim), np.float32)
-    pixels = to_range_image(points, SETTINGS.view).pixels
+    points, rng = _points(STEPS), np.random.default_rng(0)
+    message, pixels = cloud_of(points), to_range_image(points, SETTINGS.view).pixels
+    features = rng.random((SETTINGS.height * SETTINGS.width, SETTINGS.dim), np.float32)
+    logits = rng.normal(size=(1, CLASSES, SETTINGS.height, SETTINGS.width)).astype(np.float32)
 
     def work() -> None:
         found = to_range_image(decode_pointcloud2(message), SETTINGS.view)
-        gather(labels, found.pixels)
-        gather(confidence, found.pixels)
+        label_points((*NOTHING, logits, found.pixels), CARD)
 
     times = _milliseconds(work)
     return Row(
         "scan",
-        "120,000 points of 32 bytes: decode, project to 64x2048, gather label and confidence",
+        "120,000 points of 32 bytes: decode, project to 64x2048, class and confidence of each",
         "15 ms of one core",
         "ms",
         statistics.median(times),
@@ -53,12 +57,18 @@ def scan() -> Row:
             "of it decoding (ms)": statistics.median(
                 _milliseconds(lambda: decode_pointcloud2(message))
             ),
+            "of it classes from logits (ms)": statistics.median(
+                _milliseconds(lambda: label_points((*NOTHING, logits, pixels), CARD))
+            ),
             "gathering 64 features a point instead (ms)": statistics.median(
                 _milliseconds(lambda: gather(features, pixels))
             ),
             "tokens and embedding of 64x2048, openvino (ms)": _backbone(SETTINGS),
+            "tokens, embedding and logits of 64x2048, openvino (ms)": _backbone(SETTINGS, CLASSES),
             "tokens and embedding of 32x512, openvino (ms)": _backbone(CELL),
-            "projecting 1,000,000 points, memory beside them (MB)": _megabytes(),
+            "1,000,000 points to classes, memory beside them and the network (MB)": _megabytes(
+                logits
+            ),
         },
     )
 
@@ -79,24 +89,25 @@ def _milliseconds(work: Callable[[], object]) -> list[float]:
     return [1e3 * timed(work, time.process_time) for _ in range(REPEATS)]
 
 
-def _backbone(settings: LidarSettings) -> float:
+def _backbone(settings: LidarSettings, classes: int = 0) -> float:
     """Median time of a scan's branch."""
     torch.manual_seed(0)
-    branch = Branch(settings, Trunk()).eval()
+    branch = Branch(settings, Trunk(), classes).eval()
     example = tuple(x.numpy() for x in branch.example())
-    name = f"bench_{settings.height}x{settings.width}"
+    name = f"bench_{settings.height}x{settings.width}_{classes}"
     backend = create("openvino", Target("cpu", "fp32", 1), ConversionCache(name))
     stage = backend.compile(name, branch, example)
     image = to_range_image(_points(STEPS), settings.view).image[None]
     return statistics.median(_milliseconds(lambda: stage(image)()))
 
 
-def _megabytes() -> float:
-    """Most memory that projecting takes at a time, what it returns included."""
+def _megabytes(logits: np.ndarray) -> float:
+    """Most memory at a time, what is returned included."""
     points = _points(1_000_000 // RINGS)
     tracemalloc.start()
     try:
-        to_range_image(points, SETTINGS.view)
+        found = to_range_image(points, SETTINGS.view)
+        label_points((*NOTHING, logits, found.pixels), CARD)
         return tracemalloc.get_traced_memory()[1] / 1e6
     finally:
         tracemalloc.stop()

@@ -19,7 +19,7 @@ for name in {packages!r}:
         importlib.import_module(module.name)
     print(json.dumps(sorted(name for name in sys.modules if "." not in name)))
 """
-PACKAGES = ("core", "data", "sim", "nn", "runtime", "eval", "train")
+PACKAGES = ("core", "data", "sim", "nn", "runtime", "eval", "search", "train")
 """In an order in which none loads what is forbidden to a later one."""
 ROS = {"rclpy", "sensor_msgs", "std_msgs", "diagnostic_msgs", "lifecycle_msgs", "xmodal_msgs"}
 NETWORKS = {"torch", "timm", "lightning"}

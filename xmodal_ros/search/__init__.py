@@ -1,0 +1,1 @@
+"""Search over recordings: moments by what cameras, gels, IMUs and LiDARs sensed."""
