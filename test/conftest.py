@@ -81,7 +81,12 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     heads = {
         "material": HeadCard("material", ("wood", "metal", "fabric"), temperature=0.5),
         "grasp": HeadCard("grasp", ("fail", "success"), threshold=0.45, abstain_below=0.3),
-        "activity": HeadCard("activity", ("seated", "standing_up", "walking", "turning", "still")),
+        "activity": HeadCard(
+            "activity",
+            ("seated", "standing_up", "walking", "turning", "still"),
+            rates=tuple(tuple(row) for row in np.roll(np.eye(5), 1, axis=1).tolist()),
+            evidence_s=0.2,
+        ),
     }
     statistics = {
         name: fit_statistics(
@@ -102,6 +107,107 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         statistics=statistics,
     )
     return folder
+
+
+POINT_CLASSES = ("background", "table", "object", "arm", "gripper", "person")
+LIDAR_ARCHITECTURE: dict[str, Any] = {
+    "dim": 32,
+    "attention_heads": 4,
+    "branches": {
+        "lidar": {
+            "kind": "lidar",
+            "backbone": "test_efficientnet",
+            "level": 2,
+            "height": 16,
+            "width": 64,
+            "lowest_deg": -60.0,
+            "highest_deg": -10.0,
+            "farthest_m": 20.0,
+        },
+        "imu": {"kind": "imu", "samples": 64, "width": 32},
+    },
+    "streams": {"lidar": "lidar", "imu": "imu"},
+    "heads": {"activity": {"classes": 3, "streams": ["lidar", "imu"]}},
+    "points": {"lidar": {"classes": len(POINT_CLASSES)}},
+}
+
+
+@pytest.fixture(scope="session")
+def lidar_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a bundle with random weights that reads a LiDAR and an IMU, and labels points."""
+    torch = pytest.importorskip("torch")
+    from xmodal_ros.nn.network import build_network
+    from xmodal_ros.runtime.manifest import HeadCard, PointsCard
+    from xmodal_ros.runtime.save import save_bundle
+
+    torch.manual_seed(0)
+    network = build_network(LIDAR_ARCHITECTURE)
+    torch.nn.init.normal_(network.branches["lidar"].classify.weight)  # else all points are alike
+    folder = tmp_path_factory.mktemp("bundles") / "lidar"
+    save_bundle(
+        folder,
+        name="lidar",
+        network=network,
+        architecture=LIDAR_ARCHITECTURE,
+        heads={"activity": HeadCard("activity", ("idle", "reach", "lift"))},
+        points={"lidar": PointsCard(POINT_CLASSES, temperature=0.5, abstain_below=0.3)},
+        licence="MIT",
+        card="# lidar\n",
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def lidar_recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """2 s of a LiDAR with classes of its points and an IMU from random numbers."""
+    import numpy as np
+
+    from xmodal_ros.data.fields import cloud_fields, imu_fields, mask_fields
+    from xmodal_ros.data.recording import RecordingWriter
+
+    begin_ns, rng = 1_700_000_000_000_000_000, np.random.default_rng(0)
+    path = tmp_path_factory.mktemp("recordings") / "lidar"
+    with RecordingWriter(path, metadata={"source": "random numbers"}) as writer:
+        for step in range(200):
+            now_ns = begin_ns + step * 10_000_000
+            imu = imu_fields(now_ns, "wrist", rng.normal(size=6))
+            writer.write("/imu/data_raw", "sensor_msgs/msg/Imu", now_ns, imu)
+            if step % 10 == 3:
+                points = rng.normal(0, 2, (500, 4)).astype(np.float32)
+                points[:, 2] -= 3
+                points[:, 3] = rng.random(500)
+                truth = rng.integers(0, len(POINT_CLASSES), (1, 500), np.uint8)
+                cloud = cloud_fields(now_ns, "tower", points)
+                writer.write("/lidar/points", "sensor_msgs/msg/PointCloud2", now_ns, cloud)
+                classes = mask_fields(now_ns, "tower", truth)
+                writer.write("/truth/classes/lidar", "sensor_msgs/msg/Image", now_ns, classes)
+    return path
+
+
+@pytest.fixture(scope="session")
+def felt_and_scanned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of recordings of a finger and a LiDAR, of two materials; one has no LiDAR."""
+    import numpy as np
+
+    from xmodal_ros.data.fields import cloud_fields, image_fields
+    from xmodal_ros.data.recording import RecordingWriter
+
+    root, rng = tmp_path_factory.mktemp("felt"), np.random.default_rng(0)
+    for number in range(14):
+        begin_ns = 1_700_000_000_000_000_000 + number * 10**10
+        with RecordingWriter(root / f"grasp_{number:02d}") as writer:
+            said = {"data": ("wood", "steel")[number % 2]}
+            writer.write("/labels/material", "std_msgs/msg/String", begin_ns, said)
+            for step in range(8):
+                now_ns = begin_ns + step * 100_000_000
+                image = np.clip(rng.normal(60 + 90 * (number % 2), 9, (24, 32, 3)), 0, 255)
+                felt = image_fields(now_ns, "finger", image.astype(np.uint8))
+                writer.write("/tactile_left/image_raw", "sensor_msgs/msg/Image", now_ns, felt)
+                if number and step % 2:  # at 5 Hz, near enough to every image but the first
+                    points = rng.random((80, 4)) + np.array([2 + number % 2, -0.5, -2, 0])
+                    cloud = cloud_fields(now_ns, "tower", points)
+                    writer.write("/lidar/points", "sensor_msgs/msg/PointCloud2", now_ns, cloud)
+    return root
 
 
 @pytest.fixture(scope="session")

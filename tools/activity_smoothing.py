@@ -10,6 +10,7 @@ docs/results/activity-smoothing.json and .md.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -27,27 +28,32 @@ from xmodal_ros.core.errors import DataError  # noqa: E402
 from xmodal_ros.core.settings import InferenceSettings, Settings  # noqa: E402
 from xmodal_ros.core.smoothing import TASK, Smoother, SmoothingSettings  # noqa: E402
 from xmodal_ros.core.throttle import Throttle  # noqa: E402
-from xmodal_ros.core.types import Prediction  # noqa: E402
+from xmodal_ros.core.types import Order, Prediction  # noqa: E402
+from xmodal_ros.data.inertial import read_tracks  # noqa: E402
 from xmodal_ros.data.labels import label_tracks  # noqa: E402
 from xmodal_ros.data.recording import Recording  # noqa: E402
 from xmodal_ros.data.replay import observations  # noqa: E402
 from xmodal_ros.data.settings_file import load_settings  # noqa: E402
 from xmodal_ros.data.splits import load_split  # noqa: E402
+from xmodal_ros.data.visual_tactile.example import TEST, TRAIN, VALIDATION  # noqa: E402
 from xmodal_ros.eval.metrics import score  # noqa: E402
 from xmodal_ros.runtime.bundle import Bundle  # noqa: E402
 from xmodal_ros.runtime.predictor import Predictor  # noqa: E402
+from xmodal_ros.train.align.order import counted_rates  # noqa: E402
 
 NAME = "activity-smoothing"
 RATE_HZ = 10.0
+EVIDENCE_S = "evidence_s"
+"""Of an order that is counted from the training part; all else in `VARIANTS` is a setting that
+differs from its default."""
 VARIANTS: tuple[dict[str, Any], ...] = (
     {},
     {"margin": 0.2},
     {"margin": 0.4},
     {"hold_s": 0.2},
     *({"method": "exponential", "time_constant_s": t} for t in (0.1, 0.2, 0.5)),
-    *({"method": "hmm", "time_constant_s": t} for t in (0.1, 0.2, 0.5)),
+    *({"method": "hmm", EVIDENCE_S: t} for t in (0.1, 0.2, 0.4, 0.8)),
 )
-"""Settings that differ from the defaults."""
 
 
 class Run(NamedTuple):
@@ -61,25 +67,27 @@ class Run(NamedTuple):
 def main(
     bundle: Annotated[Path, typer.Argument(help="With a head of the task activity.")],
     root: Annotated[Path, typer.Argument(help="Folder of recordings.")],
-    part: Annotated[str, typer.Option(help="Of the split.")] = "validation",
+    test: Annotated[
+        bool, typer.Option(help="Read the test part, too; not while anything is still chosen.")
+    ] = True,
     head: Annotated[str, typer.Option(help="Name of the head.")] = TASK,
     out: Annotated[Path, typer.Option(help="Folder of the table.")] = ROOT / "docs" / "results",
 ) -> None:
     """Predict, filter, and write."""
-    files = [root / r.file for r in load_split(root / "split.csv").rows if r.part == part]
+    parts = [VALIDATION, TEST] if test else [VALIDATION]
+    split = load_split(root / "split.csv").rows
     settings = load_settings(root / "settings.yaml", ["sync.anchor=imu"])
     loaded = Bundle.load(bundle)
     used = settings.reading(loaded.spec.heads[head].streams)
+    labels = loaded.heads[head].labels
+    rates = counted_rates(read_tracks(root).part(TRAIN), labels)
+    rows = {}
     with Predictor(loaded, InferenceSettings(threads=1)) as predictor:
-        runs = [predicted(f, used, predictor, head) for f in track(files, "predictions")]
-    rows = [measured(runs, head, variant) for variant in track(VARIANTS, "variants")]
-    found = {
-        "bundle": loaded.id,
-        "data": root.name,
-        "part": part,
-        "rate_hz": RATE_HZ,
-        "rows": rows,
-    }
+        for part in parts:
+            files = [root / r.file for r in split if r.part == part]
+            runs = [predicted(f, used, predictor, head) for f in track(files, part)]
+            rows[part] = [measured(runs, head, v, rates) for v in track(VARIANTS, "variants")]
+    found = {"bundle": loaded.id, "data": root.name, "rate_hz": RATE_HZ, "rows": rows}
     (out / f"{NAME}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     (out / f"{NAME}.md").write_text(page(found), encoding="utf-8")
 
@@ -106,13 +114,20 @@ def predicted(file: Path, settings: Settings, predictor: Predictor, head: str) -
     return Run(answered, labels.indices([p.stamp_ns for p in answered], names))
 
 
-def measured(runs: Sequence[Run], head: str, variant: Mapping[str, Any]) -> dict[str, Any]:
-    """Scores of all runs with one variant of the settings."""
+def measured(
+    runs: Sequence[Run], head: str, variant: Mapping[str, Any], rates: np.ndarray
+) -> dict[str, Any]:
+    """Scores of all runs with one variant of the settings, or of an order with `rates`."""
     probabilities, classes, truth = [], [], []
     seconds, changes, true_changes = 0.0, 0, 0
+    settings = {name: value for name, value in variant.items() if name != EVIDENCE_S}
     for run in runs:
-        smoother = Smoother(SmoothingSettings(**variant))
-        heads = [smoother.apply(p).heads[head] for p in run.predictions]
+        smoother = Smoother(SmoothingSettings(**settings))
+        answered = list(run.predictions)
+        if EVIDENCE_S in variant:
+            order = Order(rates, variant[EVIDENCE_S])
+            answered = [_with_order(p, head, order) for p in answered]
+        heads = [smoother.apply(p).heads[head] for p in answered]
         chosen, known = np.array([h.class_id for h in heads]), run.truth >= 0
         probabilities += [h.probabilities for h, k in zip(heads, known, strict=True) if k]
         classes.append(chosen[known])
@@ -133,28 +148,40 @@ def measured(runs: Sequence[Run], head: str, variant: Mapping[str, Any]) -> dict
     }
 
 
+def _with_order(prediction: Prediction, head: str, order: Order) -> Prediction:
+    answer = dataclasses.replace(prediction.heads[head], order=order)
+    return dataclasses.replace(prediction, heads={**prediction.heads, head: answer})
+
+
 def page(found: Mapping[str, Any]) -> str:
-    """The table, in Markdown."""
-    rows = found["rows"]
-    true = rows[0]["true_transitions_per_minute"]
+    """The tables, in Markdown."""
     lines = [
         "# Activities over time",
         "",
-        f"Answers of `{found['bundle']}` at {found['rate_hz']:g} Hz over the {found['part']} part "
-        f"of `{found['data']}`, {rows[0]['answers']} in all, each against the label at its own "
-        "stamp: what makes labels steadier makes them later. True transitions per minute: "
-        f"{true:.1f}.",
-        "Written by `python tools/activity_smoothing.py`; what is not named has its default.",
-        "",
-        "| `smoothing.*` | balanced accuracy | accuracy | NLL | transitions per minute |",
-        "|---|---|---|---|---|",
+        f"Answers of `{found['bundle']}` at {found['rate_hz']:g} Hz over recordings of "
+        f"`{found['data']}`, each against the label at its own stamp: what makes labels steadier "
+        "makes them later.",
+        "Written by `python tools/activity_smoothing.py`; what is not named has its default. "
+        f"With `{EVIDENCE_S}` the order of activities is counted from the training part.",
     ]
-    for row in rows:
-        named = ", ".join(f"{k} {v}" for k, v in row["settings"].items()) or "none"
-        lines.append(
-            f"| {named} | {row['balanced_accuracy']:.3f} | {row['accuracy']:.3f} | "
-            f"{row['nll']:.3f} | {row['transitions_per_minute']:.1f} |"
-        )
+    for part in reversed(found["rows"]):
+        rows = found["rows"][part]
+        true = rows[0]["true_transitions_per_minute"]
+        lines += [
+            "",
+            f"## {part.capitalize()} part",
+            "",
+            f"Answers: {rows[0]['answers']}. True transitions per minute: {true:.1f}.",
+            "",
+            "| `smoothing.*` | balanced accuracy | accuracy | NLL | transitions per minute |",
+            "|---|---|---|---|---|",
+        ]
+        for row in rows:
+            named = ", ".join(f"{k} {v}" for k, v in row["settings"].items()) or "none"
+            lines.append(
+                f"| {named} | {row['balanced_accuracy']:.3f} | {row['accuracy']:.3f} | "
+                f"{row['nll']:.3f} | {row['transitions_per_minute']:.1f} |"
+            )
     return "\n".join(lines) + "\n"
 
 

@@ -7,11 +7,14 @@ import pytest
 from scipy.linalg import expm
 
 from xmodal_ros.core.errors import SettingsError
-from xmodal_ros.core.smoothing import Smoother, SmoothingSettings
-from xmodal_ros.core.types import HeadPrediction, Prediction
+from xmodal_ros.core.smoothing import Smoother, SmoothingSettings, transitions
+from xmodal_ros.core.types import HeadPrediction, Order, Prediction
 
 START_S = 1_700_000_000.0
 LABELS = ("idle", "reach", "grasp")
+RATES = np.array([[0.0, 0.7, 0.0], [0.0, 0.0, 1.5], [0.4, 0.1, 0.0]])
+"""Of what follows what, per second: idle, reach, grasp, idle, and seldom back."""
+HMM = SmoothingSettings(method="hmm")
 
 
 def prediction(time_s: float, values, task: str = "activity", **fields) -> Prediction:
@@ -46,17 +49,21 @@ def random_answers(times, seed: int = 0):
     return [(t, rng.dirichlet(np.ones(3)).astype(np.float32)) for t in times]
 
 
-def test_without_a_filter_answers_stay_as_they_are() -> None:
+@pytest.mark.parametrize(
+    ("method", "order"), [("none", Order(RATES, 1.0)), ("hmm", None)], ids=["none", "no order"]
+)
+def test_without_a_filter_answers_stay_as_they_are(method: str, order: Order | None) -> None:
     answers = random_answers(np.arange(20) * 0.1)
-    for (_, values), head in zip(answers, run(SmoothingSettings(), answers), strict=True):
+    heads = run(SmoothingSettings(method=method), answers, order=order)
+    for (_, values), head in zip(answers, heads, strict=True):
         assert head.probabilities.tobytes() == values.tobytes()
         assert head.over_time.raw.tobytes() == values.tobytes()
         assert head.label == LABELS[values.argmax()]
 
 
 def test_other_tasks_are_left_alone() -> None:
-    before = prediction(0, [0.5, 0.3, 0.2], task="material")
-    smoother = Smoother(SmoothingSettings(method="hmm"))
+    before = prediction(0, [0.5, 0.3, 0.2], task="material", order=Order(RATES, 1.0))
+    smoother = Smoother(HMM)
     assert smoother.apply(before).heads["doing"] is before.heads["doing"]
 
 
@@ -71,24 +78,53 @@ def test_exponential_is_a_step_response_in_time() -> None:
 
 
 def test_hmm_is_the_forward_filter_of_a_markov_chain() -> None:
-    settings = SmoothingSettings(method="hmm", time_constant_s=0.1, mean_duration_s=3.0)
-    times = np.cumsum([0.0, 0.2, 0.5, 0.1, 1.9, 0.3])  # steps of at least the time constant
+    """Between answers that come at uneven times, against scipy."""
+    times = np.cumsum([0.0, 0.2, 0.5, 0.1, 1.9, 0.3])  # steps of at least the evidence's time
     answers = random_answers(times)
-    leaving = (np.ones((3, 3)) / 2 - 1.5 * np.eye(3)) / 3.0  # each row sums to 0
+    generator = RATES - np.diag(RATES.sum(1))  # each row sums to 0
     belief = answers[0][1].astype(float)
-    heads = run(settings, answers)
+    heads = run(HMM, answers, order=Order(RATES, 0.1))
     for step, head in zip(range(1, len(times)), heads[1:], strict=True):
-        belief = belief @ expm(leaving * (times[step] - times[step - 1])) * answers[step][1]
+        belief = belief @ expm(generator * (times[step] - times[step - 1])) * answers[step][1]
         belief /= belief.sum()
         np.testing.assert_allclose(head.probabilities, belief, atol=1e-6)
 
 
+@pytest.mark.parametrize("elapsed_s", [0.0, 1e-6, 0.01, 0.3, 2.0, 3600.0])
+def test_transitions_are_the_matrix_exponential(elapsed_s: float) -> None:
+    rng = np.random.default_rng(0)
+    for classes in (2, 3, 10):
+        rates = rng.exponential(2.0, (classes, classes))
+        rates[:, 0] *= rng.random() < 0.5  # also a class that nothing turns into
+        np.fill_diagonal(rates, 0.0)
+        found = transitions(rates, elapsed_s)
+        expected = expm((rates - np.diag(rates.sum(1))) * elapsed_s)
+        np.testing.assert_allclose(found, expected, atol=1e-10)
+        assert (found >= 0).all()
+
+
+def test_classes_that_never_change_stay() -> None:
+    np.testing.assert_array_equal(transitions(np.zeros((3, 3)), 5.0), np.eye(3))
+
+
+def test_order_tells_what_an_answer_alone_does_not() -> None:
+    """After reach comes grasp and never idle: of both alike, it is grasp."""
+    answers = [(0, [0.0, 1.0, 0.0]), (1.0, [0.45, 0.1, 0.45])]
+    assert run(HMM, answers, order=Order(RATES, 0.5))[-1].label == "grasp"
+    assert run(HMM, answers)[-1].label == "idle"
+    assert run(SmoothingSettings(), answers, order=Order(RATES, 0.5))[-1].label == "idle"
+
+
 def test_hmm_does_not_count_what_overlaps_twice() -> None:
     """Ten times the rate gives the same belief, but for the transitions between the answers."""
-    settings = SmoothingSettings(method="hmm", time_constant_s=1.0, mean_duration_s=1000.0)
+    order = Order((np.ones((3, 3)) - np.eye(3)) / 2000, 1.0)
     step = [(0, [1 / 3, 1 / 3, 1 / 3])]
     slow, fast = (
-        run(settings, step + [(t, [0.2, 0.6, 0.2]) for t in np.arange(1, 2 * n + 1) / n])[-1]
+        run(
+            HMM,
+            step + [(t, [0.2, 0.6, 0.2]) for t in np.arange(1, 2 * n + 1) / n],
+            order=order,
+        )[-1]
         for n in (1, 10)
     )
     np.testing.assert_allclose(slow.probabilities, fast.probabilities, atol=2e-3)
@@ -96,9 +132,12 @@ def test_hmm_does_not_count_what_overlaps_twice() -> None:
 
 
 def test_hmm_recovers_from_certainty() -> None:
-    settings = SmoothingSettings(method="hmm", time_constant_s=0.1)
-    heads = run(settings, [(0, [1, 0, 0]), (0.5, [0, 1, 0]), (0.6, [0, 1, 0])])
+    """Even where the order says that what is seen cannot be."""
+    order = Order(RATES, 0.1)
+    heads = run(HMM, [(0, [1, 0, 0]), (0.5, [0, 1, 0]), (0.6, [0, 1, 0])], order=order)
     assert heads[-1].label == "reach"
+    never = Order(np.zeros((3, 3)), 0.1)
+    heads = run(HMM, [(0, [1, 0, 0]), (0.5, [0, 1, 0])], order=never)
     assert np.isfinite(heads[-1].probabilities).all()
 
 
@@ -106,7 +145,8 @@ def test_hmm_recovers_from_certainty() -> None:
 @pytest.mark.parametrize("back_or_gap_s", [-0.5, 5.0])
 def test_a_gap_and_a_clock_set_back_begin_anew(method: str, back_or_gap_s: float) -> None:
     settings = SmoothingSettings(method=method, hold_s=3.0, reset_after_s=2.0)
-    heads = run(settings, [(0, [0.9, 0.1, 0]), (1, [0.9, 0.1, 0]), (1 + back_or_gap_s, [0, 0, 1])])
+    answers = [(0, [0.9, 0.1, 0]), (1, [0.9, 0.1, 0]), (1 + back_or_gap_s, [0, 0, 1])]
+    heads = run(settings, answers, order=Order(RATES, 1.0))
     assert heads[1].label == "idle"
     last = heads[-1]
     assert last.probabilities.tolist() == [0, 0, 1]
@@ -116,7 +156,11 @@ def test_a_gap_and_a_clock_set_back_begin_anew(method: str, back_or_gap_s: float
 
 def test_a_repeated_stamp_adds_nothing() -> None:
     for method in ("exponential", "hmm"):
-        first, second = run(SmoothingSettings(method=method), [(0, [0.6, 0.4, 0]), (0, [0, 1, 0])])
+        first, second = run(
+            SmoothingSettings(method=method),
+            [(0, [0.6, 0.4, 0]), (0, [0, 1, 0])],
+            order=Order(RATES, 1.0),
+        )
         np.testing.assert_allclose(second.probabilities, first.probabilities, atol=1e-7)
 
 
@@ -125,6 +169,7 @@ def test_an_answer_that_is_no_number_is_forgotten(method: str) -> None:
     heads = run(
         SmoothingSettings(method=method),
         [(0, [0.6, 0.4, 0]), (0.1, [np.nan] * 3), (0.2, [0, 1, 0])],
+        order=Order(RATES, 1.0),
     )
     assert heads[-1].probabilities.tolist() == [0, 1, 0]
 

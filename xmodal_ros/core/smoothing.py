@@ -8,17 +8,21 @@ answers can be changed without tuning anything again.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from xmodal_ros.core.declare import setting, validate
 from xmodal_ros.core.probabilities import entropy, winner
-from xmodal_ros.core.types import HeadPrediction, OverTime, Prediction
+from xmodal_ros.core.types import HeadPrediction, Order, OverTime, Prediction
 
 TASK = "activity"
 """Heads of this task are followed over time."""
+LEAST = 1e-6
+"""Least likelihood of a class, so that no single answer excludes one for ever."""
+TERMS = 16
+"""Of the series of a matrix exponential; what is left out is below 1/17!, less than 1e-14."""
 
 
 @dataclass(frozen=True)
@@ -28,19 +32,12 @@ class SmoothingSettings:
     method: str = setting(
         "none",
         "filter of an activity's probabilities: none, exponential average, or hmm, the forward "
-        "filter of a hidden Markov model",
+        "filter of a hidden Markov model with the order of activities that the bundle has "
+        "learned; answers of a head without one stay as they are",
         choices=["none", "exponential", "hmm"],
     )
     time_constant_s: float = setting(
-        0.2,
-        "of the exponential average; for hmm, the time in which answers count as one, since the "
-        "windows of close ones overlap",
-        unit="s",
-        low=0.01,
-        high=60.0,
-    )
-    mean_duration_s: float = setting(
-        2.0, "how long an activity lasts on average, for hmm", unit="s", low=0.1, high=3600.0
+        0.2, "of the exponential average", unit="s", low=0.01, high=60.0
     )
     margin: float = setting(
         0.0,
@@ -86,8 +83,8 @@ class Smoother:
         heads = dict(prediction.heads)
         for name, head in heads.items():
             if head.task == TASK:
-                follow = self._heads.setdefault(name, _Head(self._settings))
-                heads[name] = follow(prediction.stamp_ns, head)
+                over_time = self._heads.setdefault(name, _Head(self._settings))
+                heads[name] = over_time(prediction.stamp_ns, head)
         return dataclasses.replace(prediction, heads=heads)
 
 
@@ -112,7 +109,13 @@ class _Head:
             self._current = self._rival = winner(raw, head.threshold)
             self._since_ns, self._previous = stamp_ns, ""
         else:
-            self._belief = FILTERS[settings.method](self._belief, raw, elapsed_s, settings)
+            answer = raw.astype(np.float64)
+            if settings.method == "exponential":
+                kept = np.exp(-elapsed_s / settings.time_constant_s)
+                answer = kept * self._belief + (1 - kept) * answer
+            elif settings.method == "hmm" and head.order:
+                answer = follow(self._belief, answer, elapsed_s, head.order)
+            self._belief = answer
         probabilities = self._belief.astype(np.float32)
         self._decide(stamp_ns, head, probabilities)
         return dataclasses.replace(
@@ -141,43 +144,53 @@ class _Head:
             self._since_ns = self._rival_since_ns
 
 
-def _none(
-    belief: np.ndarray, answer: np.ndarray, elapsed_s: float, settings: SmoothingSettings
-) -> np.ndarray:
-    return answer.astype(np.float64)
+def follow(belief: np.ndarray, answer: np.ndarray, elapsed_s: float, order: Order) -> np.ndarray:
+    """One step of the forward filter of a hidden Markov model in continuous time.
 
+    An answer's probabilities stand for its likelihoods, as those of a classifier to which all
+    classes are alike (our reading). Windows of close answers overlap, so that each counts only
+    for the time since the last one.
 
-def _exponential(
-    belief: np.ndarray, answer: np.ndarray, elapsed_s: float, settings: SmoothingSettings
-) -> np.ndarray:
-    kept = np.exp(-elapsed_s / settings.time_constant_s)
-    filtered: np.ndarray = kept * belief + (1 - kept) * answer
-    return filtered
+    Args:
+        belief: Probabilities at the last answer `(C,)`.
+        answer: Probabilities by the new answer alone `(C,)`.
+        elapsed_s: Time between them.
+        order: How classes follow one another.
 
-
-def _hmm(
-    belief: np.ndarray, answer: np.ndarray, elapsed_s: float, settings: SmoothingSettings
-) -> np.ndarray:
-    """One step of the forward filter, for classes that are equally frequent (our reading).
-
-    An activity is left at the rate 1 / mean_duration_s, for any other with the same probability:
-    a Markov chain in continuous time, whose transition matrix over `elapsed_s` is a mixture of
-    staying and of the uniform distribution. An answer's probabilities stand for its likelihoods;
-    windows of close answers overlap, so that each counts only for the time since the last one.
+    Returns:
+        Probabilities by all answers `(C,) float64`.
     """
-    classes = len(belief)
-    mixing = classes / max(classes - 1, 1) / settings.mean_duration_s
-    kept = np.exp(-elapsed_s * mixing)
-    expected = kept * belief + (1 - kept) / classes
-    share = min(1.0, elapsed_s / settings.time_constant_s)
-    joint = expected * answer.astype(np.float64) ** share
+    share = min(1.0, elapsed_s / order.evidence_s)
+    joint = (belief @ transitions(order.rates, elapsed_s)) * np.maximum(answer, LEAST) ** share
     updated: np.ndarray = joint / joint.sum()
     return updated
 
 
-FILTERS: dict[str, Callable[[np.ndarray, np.ndarray, float, SmoothingSettings], np.ndarray]] = {
-    "none": _none,
-    "exponential": _exponential,
-    "hmm": _hmm,
-}
-"""New probabilities from the last ones, an answer, and the seconds between them."""
+def transitions(rates: np.ndarray, elapsed_s: float) -> np.ndarray:
+    """Probabilities of a class (column) some time after another (row): exp(elapsed_s Q).
+
+    By uniformization, as a mixture of powers of a stochastic matrix, so that no entry is negative;
+    over times in which more than one change is likely, by repeated squaring.
+
+    Args:
+        rates: As `Order.rates` `(C, C)`.
+        elapsed_s: At least 0.
+
+    Returns:
+        `(C, C)`, rows sum to 1.
+    """
+    leaving = rates.sum(1)
+    changes = float(leaving.max()) * elapsed_s  # expected, of the class that is left fastest
+    if changes == 0:
+        return np.eye(len(rates))
+    doublings = max(0, math.ceil(math.log2(changes)))
+    jump = (rates + np.diag(leaving.max() - leaving)) / leaving.max()
+    mean = changes / 2**doublings
+    staying = np.eye(len(rates))
+    made: np.ndarray = staying
+    for count in range(TERMS, 0, -1):  # Horner's scheme
+        made = staying + mean / count * made @ jump
+    made /= made.sum(1, keepdims=True)
+    for _ in range(doublings):
+        made = made @ made
+    return made

@@ -255,15 +255,11 @@ class Synchronizer:
                 data = data[None]
             elif stream.modality is Modality.TACTILE:
                 frames = (data,)
-        reference = stream.reference
+        known = stream.reference
+        image, number = (known.image, known.id) if known else (None, 0)
+        age_ns, frame = -found.distance_ns, found.frame_id
         return StreamData(
-            stream.modality,
-            data,
-            found.stamps_ns,
-            -found.distance_ns,
-            frames,
-            reference.image if reference else None,
-            reference.id if reference else 0,
+            stream.modality, data, found.stamps_ns, age_ns, frames, image, number, frame
         )
 
     def _why_silent(self, stream: _Stream) -> str:

@@ -97,6 +97,8 @@ class Reading:
     stamps_ns: tuple[int, ...]
     distance_ns: int
     """Newest message used minus anchor, both after their offsets."""
+    frame_id: str
+    """Of the newest message."""
     frames: tuple[np.ndarray, ...] = ()
     """Of a clip, its images."""
 
@@ -157,7 +159,7 @@ def read(
     distance_ns = buffer.times_ns[index] - time_ns
     sample = buffer.samples[index]
     if isinstance(window, Nearest):
-        return Reading(sample.data, (sample.stamp_ns,), distance_ns)
+        return Reading(sample.data, (sample.stamp_ns,), distance_ns, sample.frame_id)
     found = [sample]
     for offset in reversed(offsets[:-1].tolist()):
         index = buffer.nearest(time_ns + offset)
@@ -169,7 +171,7 @@ def read(
         )
     found.reverse()
     stamps, frames = tuple(s.stamp_ns for s in found), tuple(s.data for s in found)
-    return Reading(sample.data, stamps, distance_ns, frames)
+    return Reading(sample.data, stamps, distance_ns, sample.frame_id, frames)
 
 
 def resample(
@@ -209,6 +211,7 @@ def _resample(
     if times[begin] > max(int(offsets[0]), -ENOUGH_NS):
         return GAP if begin else HISTORY
     values = buffer.columns.values[:, first + begin : last + 1]  # (6, M)
-    stamps = (buffer.samples[first + begin].stamp_ns, buffer.samples[last].stamp_ns)
+    newest = buffer.samples[last]
+    stamps = (buffer.samples[first + begin].stamp_ns, newest.stamp_ns)
     data = resample(window, offsets, times[begin:], values)
-    return Reading(data, stamps, buffer.times_ns[last] - time_ns)
+    return Reading(data, stamps, buffer.times_ns[last] - time_ns, newest.frame_id)

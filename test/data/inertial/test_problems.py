@@ -38,7 +38,7 @@ def test_gaps(change, track, start_ns) -> None:
     assert told(change(np.flatnonzero(kept))) == [
         (
             "gap",
-            "2 gaps, the longest of 1.25 s at 9.00 s; expected at most 0.2 s between samples",
+            "2 gaps, the longest of 1.25 s at 9.00 s; expected at most 0.1 s between samples",
         )
     ]
 

@@ -47,18 +47,18 @@ def test_windows_by_time(labelled, start_ns) -> None:
 def test_windows_are_bit_equal_to_what_a_node_reads(
     change, track, samples, lowpass, wrong
 ) -> None:
-    """Also of stamps that jitter, repeat and leave holes of 0.15 s."""
+    """Also of stamps that jitter, repeat and leave holes of 0.08 s."""
     rng = np.random.default_rng(0)
     times_ns = track.times_ns + rng.integers(-4_000_000, 4_000_000, 2000)
     if wrong:
-        times_ns[500:515] = times_ns[500]
+        times_ns[500:508] = times_ns[500]
         times_ns[900] = times_ns[899]
     track = change(times_ns=times_ns)
     window = Resampled(samples, 50.0, lowpass)
     offline = cut([track], window, windowing=Windowing(stride_s=0.37))
     streams = [
         StreamSettings(name="anchor", modality="camera"),
-        StreamSettings(name="imu", modality="imu", tolerance_s=0.12),
+        StreamSettings(name="imu", modality="imu"),
     ]
     messages = [
         ("imu", Sample(int(at), "", row))

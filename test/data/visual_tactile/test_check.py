@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -148,6 +149,11 @@ def test_a_file_that_is_not_what_the_split_was_made_of(tmp_path, record) -> None
     assert problems_of(tmp_path) == [
         f"changed: {tmp_path / 'two' / 'two.mcap'}: not what the split was made of"
     ]
+    text = (tmp_path / "split.csv").read_text().replace("two/two.mcap", "two")  # its folder
+    (tmp_path / "split.csv").write_text(text)
+    assert problems_of(tmp_path) == [
+        f"changed: {tmp_path / 'two'}: not what the split was made of"
+    ]
 
 
 def test_counts_and_baselines(root) -> None:
@@ -191,6 +197,20 @@ def test_exit_code_and_json(root) -> None:
     )
     assert [problem["kind"] for problem in content["problems"]] == ["duplicated"]
     assert content["heads"]["material"]["test"]["majority"] == 0.5
+
+
+def test_a_note_on_many_places_is_told_once(root, monkeypatch) -> None:
+    from xmodal_ros.data import cli
+
+    notes = ("a.mcap: too few", "nothing said of: it", "b.mcap: too few", "c.mcap: too few")
+    report = replace(check(read_dataset(root)), notes=(*notes, "it cannot be told"))
+    monkeypatch.setattr(cli, "_check", lambda *_: report)
+    lines = CliRunner().invoke(data_app, ["check", str(root)]).output.splitlines()
+    assert [line for line in lines if line.startswith("note: ")] == [
+        "note: a.mcap: too few (and 2 more like it)",
+        "note: nothing said of: it",
+        "note: it cannot be told",
+    ]
 
 
 def test_what_is_asked_for_has_to_exist(root, tmp_path_factory) -> None:

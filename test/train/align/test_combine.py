@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
+from xmodal_ros.core.probabilities import softmax
 from xmodal_ros.core.settings import InferenceSettings
-from xmodal_ros.core.types import Modality, Observation, StreamData
+from xmodal_ros.core.types import Modality, Observation, Order, StreamData
 from xmodal_ros.nn.architecture import Trunk
 from xmodal_ros.runtime.bundle import check_bundle
-from xmodal_ros.runtime.predictor import Predictor, softmax
+from xmodal_ros.runtime.predictor import Predictor
 from xmodal_ros.train.align import combinations, losses, space
 from xmodal_ros.train.align.bundle import Part, write_bundle
 from xmodal_ros.train.align.combine import (
@@ -75,13 +76,16 @@ def test_two_runs_are_served_as_two_heads_of_one_bundle(combined, run, examples,
     watch = replace(SMALL, streams=(IMU,), schedule=replace(SMALL.schedule, steps=10))
     alone = combine(run, examples, tmp_path / "alone", watch)
     facts = (run.settings, examples)
+    order = Order(np.array([[0.0, 1.23456], [0.5, 0.0]]), 0.3)
     parts = [
         Part("activity", combined, *facts, {CAMERA: CAMERA, IMU: IMU}, {"seed": 0}, {}),
-        Part("people_activity", alone, *facts, {IMU: "watch"}, {"seed": 0}, {}),
+        Part("people_activity", alone, *facts, {IMU: "watch"}, {"seed": 0}, {}, order),
     ]
     bundle = write_bundle(parts, tmp_path / "both", licence="Apache-2.0", card="A card.")
     assert check_bundle(tmp_path / "both") == []
     assert bundle.heads["people_activity"].labels == ("idle", "shake")
+    assert bundle.comparable(CAMERA) == (CAMERA, IMU)
+    assert bundle.comparable("watch") == ("watch",)
     row = examples.indices("test", labelled=True)[-1]
     window = StreamData(Modality.IMU, examples.windows[row], (0, 1), 0)
     inference = InferenceSettings(backend="torch", precision="fp32")
@@ -93,6 +97,10 @@ def test_two_runs_are_served_as_two_heads_of_one_bundle(combined, run, examples,
         np.testing.assert_allclose(found.heads["activity"].probabilities, expected, atol=5e-3)
         worn = predictor.predict(Observation(1, "wrist", "watch", {"watch": window}))
         assert set(worn.heads) == {"people_activity"}
+    assert found.heads["activity"].order is None
+    learned = worn.heads["people_activity"].order
+    np.testing.assert_array_equal(learned.rates, [[0.0, 1.2346], [0.5, 0.0]])
+    assert learned.evidence_s == 0.3
 
 
 def test_the_table_of_losses(run, examples, settings, tmp_path, monkeypatch):

@@ -45,6 +45,42 @@ def test_without_a_camera_windows_have_no_image_and_it_is_told(
     assert "no topic 'camera/image_raw' of stream 'camera'" in caplog.text
 
 
+def test_an_image_that_cannot_be_read_is_named_counted_and_left_out(
+    root, examples, settings, tmp_path, monkeypatch, caplog
+):
+    """Twice: features that were kept tell of it again."""
+    from xmodal_ros.train.align import examples as module
+
+    data, whole = read_tracks(root), module.read
+    sources, _ = newest_frames(data, cut(data.tracks), "camera", oldest_s=0.3)
+    torn, grey = sources[0], next(s for s in sources if s != sources[0])
+
+    def read(together):
+        for source, found in whole(together):
+            if source == torn:
+                found = DataError("is cut off", where=str(source))
+            if source == grey:
+                found = [found[0][..., 0]]
+            yield source, found
+
+    monkeypatch.setattr(module, "read", read)
+    for again in (False, True):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            found = prepare([data], settings, tmp_path)
+        assert f"{torn} is left out: is cut off" in caplog.text
+        assert f"{grey} is left out: is " in caplog.text, again
+        lost = np.flatnonzero((found.frames < 0) & (examples.frames >= 0))
+        assert found.left_out["the image cannot be read, so only the label is used"] == len(lost)
+        both = found.indices("train", seen=True)
+        np.testing.assert_array_equal(
+            found.features.pooled[found.frames[both]],
+            examples.features.pooled[examples.frames[both]],
+        )
+        assert set(lost) <= set(found.indices("train", labelled=True))
+        assert 0 < len(lost) < 10
+
+
 def test_several_data_sets_are_one(root, blind_root, settings, examples, tmp_path):
     both = prepare([read_tracks(root), read_tracks(blind_root)], settings, tmp_path)
     labelled = examples.indices("train", labelled=True)

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy.linalg import expm
 from sklearn.metrics import f1_score
 from typer.testing import CliRunner
 
@@ -13,16 +14,16 @@ pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
 from xmodal_ros.core.errors import DataError, SettingsError
+from xmodal_ros.core.types import Order
 from xmodal_ros.core.windows import Resampled
 from xmodal_ros.data.inertial import read_tracks
 from xmodal_ros.train.align import imu_activity
 from xmodal_ros.train.align.imu_activity import (
     Asked,
     asked,
-    forward_filter,
+    filtered,
     run_people,
     scores,
-    transition_matrix,
     watches,
 )
 
@@ -84,24 +85,19 @@ def test_windows_without_a_known_activity_are_refused(root):
         asked(watches(read_tracks(root), 0).part("test"), Resampled(50, 50.0), ["RUNNING"])
 
 
-def test_transitions_are_counted_within_sessions():
-    labels = np.array([0, 0, 0, 1, 1, 0])
-    part = Asked(np.zeros((6, 1, 6)), labels, np.ones(6, bool), np.array(list("aaaabb")))
-    np.testing.assert_allclose(transition_matrix(part, 2), [[3 / 5, 2 / 5], [2 / 3, 1 / 3]])
-
-
 def test_the_filter_is_the_probability_of_all_paths():
     """Against the sum over every sequence of states."""
     rng = np.random.default_rng(0)
     said = rng.dirichlet(np.ones(3), 5)
-    transitions = rng.dirichlet(np.ones(3), 3)
-    found = forward_filter(said, np.array(list("aaaab")), transitions)
+    rates = rng.random((3, 3)) * (1 - np.eye(3))
+    half_a_second = expm(0.5 * (rates - np.diag(rates.sum(1))))
+    found = filtered(said, np.array(list("aaaab")), Order(rates, 0.5))
     for last in range(4):
         total = np.zeros(3)
         for path in np.ndindex(*(3,) * (last + 1)):
             likelihood = said[0, path[0]]
             for k in range(1, last + 1):
-                likelihood *= transitions[path[k - 1], path[k]] * said[k, path[k]]
+                likelihood *= half_a_second[path[k - 1], path[k]] * said[k, path[k]]
             total[path[-1]] += likelihood
         np.testing.assert_allclose(found[last], total / total.sum())
     np.testing.assert_allclose(found[4], said[4])  # another session
@@ -119,7 +115,7 @@ def test_scores_are_of_what_has_an_answer():
         said = np.abs(windows[:, 0, 0] - 1) < 1e-6  # only of a sensor that is worn as it was
         return np.stack([1 - 0.9 * said, 0.9 * said], axis=1) + 0.05
 
-    found = scores(predict, part, np.full((2, 2), 0.5), seed=0)
+    found = scores(predict, part, Order(np.zeros((2, 2)), 0.5), seed=0)
     assert list(found) == ["as worn", "as worn, filtered", "rotated", "rotated, filtered"]
     assert found["as worn"]["balanced_accuracy"] == pytest.approx(0.75)
     expected = f1_score([0, 0, 1, 1], [0, 1, 1, 1], average="macro")

@@ -19,7 +19,7 @@ from xmodal_ros.train.language import fit, score
 from xmodal_ros.train.language import run as run_module
 from xmodal_ros.train.language.miniature import centre, make_miniature, make_network
 from xmodal_ros.train.language.moments import read_moments
-from xmodal_ros.train.language.questions import materials_of
+from xmodal_ros.train.language.questions import Asked, materials_of
 from xmodal_ros.train.language.run import run_language
 from xmodal_ros.train.language.score import CONDITIONS
 
@@ -123,7 +123,8 @@ def test_each_stage_changes_what_it_is_about_and_nothing_else(small, moments):
     camera, imu = (mini.network.branch(stream) for stream in ("camera", "imu"))
     parts = {
         "language model": mini.language.model,
-        "reader": mini.reader,
+        "reader": torch.nn.ModuleList([mini.reader.resampler, mini.reader.project]),
+        "beside": mini.reader.beside,
         "image encoder": camera.contrastive.encoder,
         "camera": torch.nn.ModuleList([camera.contrastive.embed, camera.adapter]),
         "IMU encoder": imu.contrastive,
@@ -140,9 +141,28 @@ def test_each_stage_changes_what_it_is_about_and_nothing_else(small, moments):
         "look": {"reader", "camera"},
         "speak": {"language model"},
         "align": {"IMU encoder"},
-        "adapt": {"IMU adapter"},
+        "adapt": {"IMU adapter", "beside"},
         "classify": {"head"},
     }
+
+
+def test_a_second_moment_tells_what_is_done_and_the_first_all_else(small, moments, monkeypatch):
+    told = []
+
+    def note(kind, facts, rng, materials, any_wording):
+        told.append(facts)
+        return Asked(kind, "?", "!", absent=False)
+
+    monkeypatch.setattr(fit, "ask", note)
+    drawn = fit._Drawn(moments, small.schedule, stage=2)
+    for two in (False, True):
+        told.clear()
+        first, second, asked = drawn.questions(two)
+        assert len(first) == len(second) == len(asked) == len(told) == small.schedule.batch
+        assert two == bool((first != second).any())
+        for head, rows in (("activity", second), ("material", first), ("grasp", first)):
+            assert [facts[head] for facts in told] == moments.facts[head][rows].tolist()
+    assert set(second) <= set(moments.indices("train"))
 
 
 def test_a_data_set_without_split(tmp_path, small):

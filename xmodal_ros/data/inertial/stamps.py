@@ -7,8 +7,10 @@ from bisect import bisect_left
 
 import numpy as np
 
-LONGEST_GAP_S = 0.2
-"""Longest time without a sample that is interpolated."""
+from xmodal_ros.core.settings import StreamSettings
+
+LONGEST_GAP_S = 2 * StreamSettings.tolerance_s
+"""Longest time without a sample that is interpolated: a node's, unless it is told otherwise."""
 
 
 def increasing(times_ns: np.ndarray) -> np.ndarray:
@@ -37,7 +39,12 @@ def increasing(times_ns: np.ndarray) -> np.ndarray:
 
 
 def pieces(times_ns: np.ndarray, longest_s: float) -> list[np.ndarray]:
-    """Places of the samples that are used, piece by piece between gaps."""
+    """Places `(K,) int64` of the samples that are used, piece by piece between gaps.
+
+    Args:
+        times_ns: `(N,) int64`.
+        longest_s: What is still no gap.
+    """
     kept = increasing(times_ns)
     return np.split(kept, np.flatnonzero(np.diff(times_ns[kept]) > longest_s * 1e9) + 1)
 

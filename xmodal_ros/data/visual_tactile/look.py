@@ -52,8 +52,11 @@ def look(sources: Iterable[Source]) -> Iterator[Look]:
 
 
 def changed(expected: Mapping[Path, str]) -> Iterator[Path]:
-    """Files whose content has another SHA-256 than is expected."""
+    """Files whose content has another SHA-256 than is expected, and what is no file."""
     for path, digest in expected.items():
+        if not path.is_file():
+            yield path
+            continue
         found = hashlib.sha256()
         with path.open("rb") as stream:
             while block := stream.read(_BLOCK_BYTES):

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+
+from xmodal_ros.core.types import Order
 from xmodal_ros.data.visual_tactile.example import TRAIN
 from xmodal_ros.nn.network import Network, build_network
 from xmodal_ros.runtime.bundle import Bundle
@@ -17,6 +20,9 @@ from xmodal_ros.train.align.combine import HEAD, CombinedRun, Windows
 from xmodal_ros.train.align.examples import AlignExamples
 from xmodal_ros.train.align.settings import AlignSettings
 from xmodal_ros.train.touch.bundle import describe
+
+DIGITS = 4
+"""Of rates, as `bundle.yaml` has them."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,8 @@ class Part:
     training: Mapping[str, Any]
     """Data, seed and the like, for whoever reads the bundle."""
     metrics: Mapping[str, Any]
+    order: Order | None = None
+    """How its activities follow one another, where a node is to go by it."""
 
 
 def write_bundle(parts: Sequence[Part], path: Path, *, licence: str, card: str) -> Bundle:
@@ -69,15 +77,28 @@ def write_bundle(parts: Sequence[Part], path: Path, *, licence: str, card: str) 
                 task="activity",
                 labels=part.examples.classes,
                 temperature=part.run.record["temperature"],
+                **_of_order(part.order),
             )
             for part in parts
         },
+        spaces=[
+            sorted(part.streams.values())
+            for part in parts
+            if len(part.streams) > 1 and part.of.loss.contrastive
+        ],
         licence=licence,
         card=card,
         training={part.head: part.training for part in parts},
         metrics={part.head: part.metrics for part in parts},
         statistics=statistics,
     )
+
+
+def _of_order(order: Order | None) -> dict[str, Any]:
+    if order is None:
+        return {}
+    rates = tuple(tuple(row) for row in np.round(order.rates, DIGITS).tolist())
+    return {"rates": rates, "evidence_s": order.evidence_s}
 
 
 def merged(parts: Sequence[Part]) -> dict[str, Any]:

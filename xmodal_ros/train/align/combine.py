@@ -96,7 +96,7 @@ class Windows:
         self.present = {stream: there[stream] for stream in streams}
 
     def batch(self, chosen: np.ndarray) -> Inputs:
-        """Raw windows, and what the frozen encoder made of images."""
+        """Raw windows of examples `(n,) int64`, and what the frozen encoder made of images."""
         return self.inputs(self._examples.windows[chosen], chosen)
 
     def inputs(self, windows: np.ndarray, chosen: np.ndarray) -> Inputs:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import itertools
+import json
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,13 +20,14 @@ import torch.nn.functional as F
 from xmodal_ros.core.errors import DataError
 from xmodal_ros.data.inertial import Inertial
 from xmodal_ros.data.inertial.seen import newest_frames
-from xmodal_ros.data.inertial.windows import SIX, Window, Windowing, cut
+from xmodal_ros.data.inertial.windows import Window, Windowing, cut
 from xmodal_ros.data.visual_tactile.example import TRAIN, VALIDATION, divide
 from xmodal_ros.data.visual_tactile.pictures import Source, read, require_rgb8
 from xmodal_ros.nn.branch import ContrastiveEncoder
 from xmodal_ros.runtime.preprocess import resize_image
 from xmodal_ros.train.align.settings import AlignSettings
 from xmodal_ros.train.features import Features, cached
+from xmodal_ros.train.pretrain.files import save_text
 
 log = logging.getLogger(__name__)
 ENCODED = 32
@@ -43,8 +46,7 @@ class AlignExamples:
         cache: Folder that keeps its features.
 
     Raises:
-        DataError: there are fewer than two classes to learn, or no window to validate on, or an
-            image cannot be read.
+        DataError: there are fewer than two classes to learn, or no window to validate on.
     """
 
     def __init__(
@@ -67,7 +69,7 @@ class AlignExamples:
         self.names = [f"{s}@{w.end_ns}" for s, w in zip(sessions, windows, strict=True)]
         self.sessions = np.array(sessions)
         self.parts = np.array([w.part for w in windows])
-        shape = (0, settings.imu.samples, 3 * len(SIX))
+        shape = (0, settings.imu.samples, settings.imu.channels)
         self.windows = np.stack([w.values for w in windows]) if windows else np.zeros(shape)
         self.classes = tuple(sorted({w.label for w in windows if w.label and w.part == TRAIN}))
         for name in sorted({w.label for w in windows if w.label} - set(self.classes)):
@@ -76,10 +78,17 @@ class AlignExamples:
         self.labels = np.array([place.get(w.label, -1) for w in windows], np.int64)
         self._check(data)
         used = list(dict.fromkeys(s for s in sources if s is not None))
-        row = {source: k for k, source in enumerate(used)}
-        self.frames = np.array([row[s] if s else -1 for s in sources], np.int64)
+        self.features: Features | None = None
+        wrong: dict[str, str] = {}
+        if used:
+            self.features, wrong = _features(used, vision, cache)
+        for name, why in wrong.items():
+            log.warning("%s is left out: %s", name, why)
+        row = {source: k for k, source in enumerate(used) if str(source) not in wrong}
+        self.frames = np.array([row.get(s, -1) if s else -1 for s in sources], np.int64)
         """Row of `features` of each window `(N,) int64`, -1 where no image is."""
-        self.features = _features(used, vision, cache) if used else None
+        unread = sum(s is not None for s in sources) - int((self.frames >= 0).sum())
+        self.left_out["the image cannot be read, so only the label is used"] = unread
 
     def __len__(self) -> int:
         return len(self.names)
@@ -135,7 +144,7 @@ class AlignExamples:
         """Windows of a data set and their images."""
         options = settings.windows
         windowing = Windowing(stride_s=options.stride_s, label_s=options.label_s)
-        every = _with_validation(cut(data.tracks, settings.imu.window, SIX, windowing))
+        every = _with_validation(cut(data.tracks, settings.imu.window, settings.slots, windowing))
         whole = [w for w in every if not w.invalid and w.present.all() and w.part]
         self.left_out["with a gap"] += sum(bool(w.invalid) for w in every)
         self.left_out["a sensor is absent"] += sum(not w.present.all() for w in every)
@@ -178,31 +187,42 @@ def _with_validation(windows: list[Window]) -> list[Window]:
     ]
 
 
-def _features(used: Sequence[Source], vision: ContrastiveEncoder, cache: Path) -> Features:
-    """Of the frozen encoder, one row per image."""
+def _features(
+    used: Sequence[Source], vision: ContrastiveEncoder, cache: Path
+) -> tuple[Features, dict[str, str]]:
+    """Of the frozen encoder, one row per image, and by name why images cannot be read.
+
+    The row of an image that cannot be read is of no use. What cannot be read is kept beside the
+    features, so that it is told of again where they are taken from there.
+    """
     encoder = cast(Any, vision.encoder)
     size = (encoder.settings.height, encoder.settings.width)
     places = [(str(s), s.path.stat().st_mtime_ns) for s in used]
     key = {"images": places, "settings": vars(encoder.settings)}
+    kept = cache / f"unread-{hashlib.sha256(json.dumps(places).encode()).hexdigest()[:16]}.json"
 
     def batches() -> Iterator[tuple[np.ndarray, ...]]:
-        made = []
-        for image in _images(used):
-            made.append(resize_image(image, *size))
-            if len(made) == ENCODED:
-                yield (np.stack(made),)
-                made = []
-        if made:
-            yield (np.stack(made),)
+        wrong: dict[str, str] = {}
+        images = _images(used, size, wrong)
+        while batch := list(itertools.islice(images, ENCODED)):
+            yield (np.stack(batch),)
+        save_text(kept, json.dumps(wrong, indent=1) + "\n")
 
-    return cached(cache, key, encoder, batches, -(-len(used) // ENCODED), "features of images")
+    count = -(-len(used) // ENCODED)
+    features = cached(cache, key, encoder, batches, count, "features of images")
+    wrong = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
+    return features, wrong
 
 
-def _images(sources: Sequence[Source]) -> Iterator[np.ndarray]:
-    """Images in the order of their sources.
+def _images(
+    sources: Sequence[Source], size: tuple[int, int], wrong: dict[str, str]
+) -> Iterator[np.ndarray]:
+    """Images in the order of their sources `(*size, 3) uint8`; black where one cannot be read.
 
-    Raises:
-        DataError: one cannot be read.
+    Args:
+        sources: Of single images.
+        size: Height and width.
+        wrong: Told, by name, why images cannot be read.
     """
     by_file: dict[Path, list[Source]] = {}
     for source in sources:
@@ -210,8 +230,12 @@ def _images(sources: Sequence[Source]) -> Iterator[np.ndarray]:
     for together in by_file.values():
         found = dict(read(together))
         for source in together:
-            images = found[source]
-            if isinstance(images, DataError):
-                raise images
-            require_rgb8(images[0], str(source))
-            yield images[0]
+            try:
+                images = found[source]
+                if isinstance(images, DataError):
+                    raise images
+                require_rgb8(images[0], str(source))
+            except DataError as error:
+                wrong[str(source)] = error.what
+                images = [np.zeros((*size, 3), np.uint8)]
+            yield resize_image(images[0], *size)

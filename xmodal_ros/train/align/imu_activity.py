@@ -12,13 +12,16 @@ from scipy.special import softmax
 from sklearn.metrics import f1_score
 
 from xmodal_ros.core.errors import DataError, SettingsError
+from xmodal_ros.core.smoothing import follow
+from xmodal_ros.core.types import Order
 from xmodal_ros.core.windows import Resampled
 from xmodal_ros.data.inertial import Inertial, Track
 from xmodal_ros.data.inertial.augment import remount
 from xmodal_ros.data.inertial.windows import Window, Windowing, cut
 from xmodal_ros.data.visual_tactile.example import TEST, TRAIN, VALIDATION
 from xmodal_ros.train.align.examples import AlignExamples
-from xmodal_ros.train.align.peers import PEERS, SMALLEST, Predict, fit_peer
+from xmodal_ros.train.align.order import counted_rates
+from xmodal_ros.train.align.peers import PEERS, Predict, fit_peer
 from xmodal_ros.train.align.run import align, prepare
 from xmodal_ros.train.align.score import classify
 from xmodal_ros.train.align.settings import AlignSettings, read_overrides
@@ -31,6 +34,9 @@ LEAST_SHARE = 2 / 3
 """Share of the labelled second that an activity fills; others have no single answer."""
 ASKED_EVERY_S = 0.5
 LABEL_S = 1.0
+EVIDENCE_S = 0.1
+"""Of the filter over time: on validation people, with ten answers per second, any time above made
+it slower than it made it surer."""
 LENGTHS = {"1 s": 50, "2.56 s": 128}
 """Samples at 50 Hz."""
 
@@ -43,7 +49,8 @@ RECIPE = (
 )  # fmt: skip
 """What cross-validation over the training people chose. The number of steps is among it: three
 people are too few to tell by their loss when to stop. No better, or worse: windows of the phones
-as well, mirrored windows, gain and noise, mixup, tokens half as long, 1500 steps."""
+as well, mirrored windows, gain and noise, mixup, tokens half as long, 1500 steps, an exponential
+average of the weights."""
 ENCODERS: dict[str, tuple[str, ...]] = {
     "encoder, sensor frame": ("imu.frame=sensor", "windows.turned=0", "windows.wobble_deg=15"),
     "encoder, both frames": ("imu.frame=both", "windows.turned=0", "windows.wobble_deg=15"),
@@ -152,19 +159,15 @@ def _encoder(
     return predict, {**facts, **told}
 
 
-def scores(
-    predict: Predict, part: Asked, transitions: np.ndarray, seed: int
-) -> dict[str, dict[str, float]]:
+def scores(predict: Predict, part: Asked, order: Order, seed: int) -> dict[str, dict[str, float]]:
     """As worn and with every window's sensor turned at random, with and without a filter."""
     made = {}
     turned = remount(part.values, np.random.default_rng(seed), 1.0, 0.0)
     for name, values in {"as worn": part.values, "rotated": turned}.items():
         said = predict(values)
-        for filtered in (False, True):
-            if filtered:
-                said = forward_filter(said, part.sessions, transitions)
-            key = f"{name}, filtered" if filtered else name
-            known, true = said[part.scored], part.labels[part.scored]
+        over_time = filtered(said, part.sessions, order)
+        for key, answers in {name: said, f"{name}, filtered": over_time}.items():
+            known, true = answers[part.scored], part.labels[part.scored]
             made[key] = {
                 **plain(known, true),
                 "macro_f1": float(f1_score(true, known.argmax(1), average="macro")),
@@ -172,34 +175,23 @@ def scores(
     return made
 
 
-def transition_matrix(part: Asked, classes: int) -> np.ndarray:
-    """How often an activity follows another from one question to the next `(C, C)`.
-
-    Rows sum to 1; every pair is counted once beforehand, so that none is impossible.
-    """
-    counts = np.ones((classes, classes))
-    together = part.sessions[1:] == part.sessions[:-1]
-    np.add.at(counts, (part.labels[:-1][together], part.labels[1:][together]), 1)
-    made: np.ndarray = counts / counts.sum(1, keepdims=True)
-    return made
+def order_of(tracks: Sequence[Track], classes: Sequence[str]) -> Order:
+    """How activities follow one another in what is trained on, for the filter over time."""
+    return Order(counted_rates(tracks, classes), EVIDENCE_S)
 
 
-def forward_filter(
-    probabilities: np.ndarray, sessions: np.ndarray, transitions: np.ndarray
-) -> np.ndarray:
-    """The forward filter of a hidden Markov model: what is known of each time from its past.
+def filtered(probabilities: np.ndarray, sessions: np.ndarray, order: Order) -> np.ndarray:
+    """What is known of each time from its past, as `core.smoothing` filters it in a node.
 
     Args:
-        probabilities: `(N, C)` in the order of time, of a classifier that was trained with all
-            classes alike, so that they stand for likelihoods.
+        probabilities: `(N, C)` in the order of time, `ASKED_EVERY_S` between them.
         sessions: `(N,)`; the filter begins anew with each.
-        transitions: `(C, C)`.
+        order: How activities follow one another.
     """
-    made = np.empty_like(probabilities, np.float64)
-    for k, said in enumerate(np.maximum(probabilities, SMALLEST)):
-        begins = k == 0 or sessions[k] != sessions[k - 1]
-        belief = said if begins else (made[k - 1] @ transitions) * said
-        made[k] = belief / belief.sum()
+    made = np.array(probabilities, np.float64)
+    for k in range(1, len(made)):
+        if sessions[k] == sessions[k - 1]:
+            made[k] = follow(made[k - 1], made[k], ASKED_EVERY_S, order)
     return made
 
 
@@ -237,9 +229,9 @@ def run_people(
             parted = watches(data, seed)
             examples = prepare([parted], settings, out / "cache")
             classes, window = examples.classes, settings.imu.window
-            of = {part: asked(parted.part(part), window, classes) for part in (TRAIN, *parts)}
-            transitions = transition_matrix(of[TRAIN], len(classes))
+            of = {part: asked(parted.part(part), window, classes) for part in parts}
+            order = order_of(parted.part(TRAIN), classes)
             fitted = predictors(examples, data.root.name, length, settings, out / "runs")
             for name, predict, facts in fitted:
-                found = {part: scores(predict, of[part], transitions, seed) for part in parts}
+                found = {part: scores(predict, of[part], order, seed) for part in parts}
                 yield name, length, {"seed": seed, **facts, **found}

@@ -24,8 +24,8 @@ NOTES = (
     "A window is labelled by its last second, of which the activity fills two thirds at least. "
     "Longer windows hold their first value until they are full, as in a node.",
     "Rotated: the sensor of every window is turned by a rotation of its own, uniform in SO(3).",
-    "Filtered: the forward filter of a hidden Markov model over the past, with an answer every "
-    "0.5 s and transitions of the training people, who all did the same exercise in this order.",
+    "Filtered: over the past, as a node filters, with an answer every 0.5 s, by the order of the "
+    "training people's activities, who all did the same exercise.",
     "Level frame: turned so that it does not follow the sensor and the mean force is upwards. "
     "Both frames: the sensor's and the level one side by side.",
     "MiniRocket has 2000 kernels. With rotations, and of peers in the level frame, each training "

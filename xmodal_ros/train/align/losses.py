@@ -168,5 +168,5 @@ def simple_rows(examples: AlignExamples, settings: AlignSettings) -> list[dict[s
 
 
 def turned_windows(examples: AlignExamples, chosen: np.ndarray) -> np.ndarray:
-    """Windows of which each is turned at random, always the same way."""
+    """Windows `(n, T, 6)` of examples `(n,)`, each turned at random, always the same way."""
     return remount(examples.windows[chosen], np.random.default_rng(0), 1.0, 0.0)

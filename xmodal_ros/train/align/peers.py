@@ -20,7 +20,7 @@ from xmodal_ros.train.baselines import UNIT_S, forest, majority, unit_features
 Predict = Callable[[np.ndarray], np.ndarray]
 """Probabilities `(N, C)` of windows `(N, T, 6)`."""
 SMALLEST = 1e-6
-"""Least probability of a class, so that a filter over time never excludes one."""
+"""Least probability of a class: a forest says 0, whose logarithm is infinite."""
 
 
 @dataclass(frozen=True)

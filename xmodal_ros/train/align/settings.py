@@ -9,11 +9,15 @@ from typing import Any
 
 from xmodal_ros.core.declare import setting, validate
 from xmodal_ros.core.errors import SettingsError
+from xmodal_ros.data.inertial.windows import SIX, TWELVE, Slot
 from xmodal_ros.data.settings_file import overridden
 from xmodal_ros.nn.architecture import ImageSettings, ImuSettings
 from xmodal_ros.nn.normalize import NORMALIZATIONS
 from xmodal_ros.train.schedule import LearningSettings
 from xmodal_ros.train.touch.pretrained import pretrained_settings
+
+SLOTS = {3 * len(slots): slots for slots in (SIX, TWELVE)}
+"""By number of channels."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,29 @@ class AlignSettings:
     windows: WindowSettings = field(default_factory=WindowSettings)
     loss: LossSettings = field(default_factory=LossSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+
+    def __post_init__(self) -> None:
+        channels, windows = self.imu.channels, self.windows
+        if channels not in SLOTS:
+            raise SettingsError(
+                f"got {channels}",
+                where="imu.channels",
+                expected=" or ".join(
+                    f"{n} ({', '.join(map(str, slots))})" for n, slots in SLOTS.items()
+                ),
+            )
+        if SLOTS[channels] != SIX and (windows.turned or windows.wobble_deg):
+            raise SettingsError(
+                f"got {windows.turned:g} and {windows.wobble_deg:g}",
+                where="windows.turned, windows.wobble_deg",
+                expected=f"0 with {channels} channels: they are of sensors that turn each by "
+                "itself, and of angles that are no vectors",
+            )
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """What the channels of a window are."""
+        return SLOTS[self.imu.channels]
 
 
 GROUPS: dict[str, type[Any]] = {

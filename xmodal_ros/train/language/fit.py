@@ -3,14 +3,14 @@
 1. `look`: reader and the camera's projections learn to tell what is true of an image, by linear
    probes of what the language model will read. In about half of the steps only the embedding is
    read.
-2. `speak`: the decoder learns to answer questions from what the reader gives of images, and in
-   some steps from nothing: an answer without senses is what is usual. From then on all of the
-   vision-language model is frozen.
+2. `speak`: the decoder learns to answer questions from what the reader gives of images, of one or
+   of two, of which the second tells what is being done; and in some steps from nothing: an answer
+   without senses is what is usual. From then on all of the vision-language model is frozen.
 3. `align`: the IMU encoder learns to give the embedding of the image of the same moment (symmetric
    InfoNCE, temperature learned from 0.07) and to tell activities (arXiv 2308.16493). The frozen
    model can now be asked about an IMU that it never saw.
-4. `adapt`: as a second step, a small adapter of the IMU's tokens learns from the frozen model's
-   answers and the frozen probes, about the IMU alone and beside the camera.
+4. `adapt`: as a second step, a small adapter of the IMU's tokens, and a linear map of each
+   stream's latents for when both are read, learn from the frozen model's answers.
 5. `classify`: a head beside it all answers the activity without words, as a measure to compare
    with, and since a bundle is for nodes, too.
 """
@@ -49,6 +49,9 @@ from xmodal_ros.train.language.settings import ScheduleSettings
 
 EMBEDDING_ALONE, BLIND = 0.45, 0.1
 """Shares of the steps of `speak` in which tokens, or both, are not read."""
+SECOND, AGREES = 0.6, 0.5
+"""Share of the other steps in which a second image is read, and of those in which it is chosen for
+the first one's activity."""
 NOISE = 1.0
 """Most noise on what the decoder learns to read, as a share of its deviation: what it reads later,
 of an IMU or of both, is not quite what it has learned from."""
@@ -90,16 +93,21 @@ def speak(
     model = mini.language.model
 
     def loss() -> Tensor:
-        chosen, asked = drawn.questions()
-        if (luck := drawn.rng.random()) < BLIND:
+        luck, two = drawn.rng.random(), drawn.rng.random() < SECOND
+        chosen, second, asked = drawn.questions(two and luck >= BLIND)
+        if luck < BLIND:
             return mini.loss(torch.zeros(len(chosen), 0, mini.language.hidden), asked)
         with torch.no_grad():
-            encoded = see(mini.network, moments, chosen)
+            read = {CAMERA: see(mini.network, moments, chosen)}
             shown = float(luck >= BLIND + EMBEDDING_ALONE)
-            masks = {CAMERA: torch.full(encoded[0].shape[:2], shown)}
-            latents = mini.reader({CAMERA: encoded}, masks)
-            noise = NOISE * float(drawn.rng.random()) * latents.std()
-            latents = latents + noise * torch.randn_like(latents)
+            masks = {CAMERA: torch.full(read[CAMERA][0].shape[:2], shown)}
+            if two:  # in the place of the IMU, which gives an embedding alone at first
+                read[IMU] = see(mini.network, moments, second)
+                masks[IMU] = torch.zeros(read[IMU][0].shape[:2])
+            latents = mini.reader(read, masks, adapted=False)
+            blocks = latents.unflatten(1, (len(read), -1))
+            noise = NOISE * torch.rand(len(chosen), len(read), 1, 1) * latents.std()
+            latents = (blocks + noise * torch.randn_like(blocks)).flatten(1, 2)
         return mini.loss(latents, asked)
 
     _learn("speak", learning(model), loss, schedule.steps, schedule.learning_rate, listener)
@@ -138,25 +146,21 @@ def align(
 def adapt(
     mini: Miniature, moments: Moments, schedule: ScheduleSettings, listener: Listener
 ) -> None:
-    """Stage 4; only the adapter of the IMU's tokens learns."""
+    """Stage 4; only the adapter of the IMU's tokens and `Reader.beside` learn."""
     branch = mini.network.branch(IMU)
     drawn = _Drawn(moments, schedule, stage=4)
 
     def loss() -> Tensor:
-        chosen, asked = drawn.questions()
-        more = drawn.rows(schedule.look_batch)  # the probes cost less than the decoder
-        rows = np.concatenate([chosen, more])
-        encoded = {IMU: feel(mini.network, moments, rows)}
+        chosen, _, asked = drawn.questions()
+        encoded = {IMU: feel(mini.network, moments, chosen)}
         if drawn.rng.random() < BESIDE_CAMERA:
             with torch.no_grad():
-                encoded[CAMERA] = see(mini.network, moments, rows)
-        latents = mini.reader(encoded)
-        told = mini.loss(latents[: len(chosen)], asked)
-        return told + mini.probe_loss(latents, drawn.truth(rows))
+                encoded[CAMERA] = see(mini.network, moments, chosen)
+        return mini.loss(mini.reader(encoded), asked)
 
-    parameters = learning(branch.adapter)
+    parameters = learning(branch.adapter, mini.reader.beside)
     _learn("adapt", parameters, loss, schedule.adapter_steps, schedule.learning_rate, listener)
-    frozen(branch.adapter)
+    frozen(branch.adapter, mini.reader.beside)
 
 
 def classify(
@@ -216,16 +220,32 @@ class _Drawn:
         same = (groups[:, None] == groups) & (activities[:, None] == activities)
         return torch.from_numpy(same)
 
-    def questions(self) -> tuple[np.ndarray, list[Asked]]:
-        """A batch of moments, with a question of any kind about each."""
-        chosen, asked = [], []
+    def questions(self, two: bool = False) -> tuple[np.ndarray, np.ndarray, list[Asked]]:
+        """A batch of moments, with a question of any kind about each.
+
+        Args:
+            two: Whether each has a second moment, which tells what is being done, while the first
+                tells all else; else the second is the first.
+        """
+        chosen, others, asked = [], [], []
         for row, kind in self._pairs():
+            other = self._second(row) if two else row
             facts = {head: str(values[row]) for head, values in self._moments.facts.items()}
+            facts[ACTIVITY] = str(self._moments.facts[ACTIVITY][other])
             one = ask(kind, facts, self.rng, self._materials, any_wording=True)
             if one is not None:
                 chosen.append(row)
+                others.append(other)
                 asked.append(one)
-        return np.array(chosen), asked
+        return np.array(chosen), np.array(others), asked
+
+    def _second(self, row: int) -> int:
+        """Another moment, as often as `AGREES` of the same activity."""
+        if self.rng.random() >= AGREES:
+            return int(self.rows(1)[0])
+        activities = self.classes[ACTIVITY]
+        alike = self._train[activities[self._train] == activities[row]]
+        return int(self.rng.choice(alike))
 
     def _pairs(self) -> Iterator[tuple[int, str]]:
         kinds = self.rng.choice(list(KINDS), self._batch)

@@ -37,15 +37,15 @@ class Condition:
 
     title: str
     streams: tuple[str, ...]
-    tokens: bool = True
-    """Whether the IMU's tokens are read; else only its aligned embedding."""
+    adapted: bool = True
+    """Whether what `adapt` has trained is used; else only the IMU's aligned embedding."""
 
 
 CONDITIONS = (
     Condition("text only", ()),
     Condition("vision", (CAMERA,)),
-    Condition("IMU, aligned only", (IMU,), tokens=False),
-    Condition("vision + IMU, aligned only", (CAMERA, IMU), tokens=False),
+    Condition("IMU, aligned only", (IMU,), adapted=False),
+    Condition("vision + IMU, aligned only", (CAMERA, IMU), adapted=False),
     Condition("IMU, adapter trained", (IMU,)),
     Condition("vision + IMU, adapter trained", (CAMERA, IMU)),
 )
@@ -204,10 +204,10 @@ def _latents(
         return torch.zeros(count, 0, language.hidden)
     shown = {stream: encoded[stream] for stream in condition.streams}
     masks = {}
-    if IMU in shown and not condition.tokens:
+    if IMU in shown and not condition.adapted:
         masks[IMU] = torch.zeros(shown[IMU][0].shape[:2])
     with torch.inference_mode():
-        latents: Tensor = reader(shown, masks)
+        latents: Tensor = reader(shown, masks, condition.adapted)
     return latents
 
 

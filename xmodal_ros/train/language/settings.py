@@ -50,7 +50,7 @@ class ScheduleSettings:
     look_steps: int = setting(500, "of reader and projections", low=1, high=10_000_000)
     steps: int = setting(500, "of the decoder", low=1, high=10_000_000)
     align_steps: int = setting(600, "of the IMU encoder's alignment", low=1, high=10_000_000)
-    adapter_steps: int = setting(300, "of the IMU's adapter", low=1, high=10_000_000)
+    adapter_steps: int = setting(800, "of the IMU's adapter", low=1, high=10_000_000)
     head_steps: int = setting(300, "of the classifier beside it", low=1, high=10_000_000)
     batch: int = setting(48, "questions per step", low=2, high=65_536)
     look_batch: int = setting(128, "moments per step of the probes", low=2, high=65_536)
