@@ -210,7 +210,7 @@ def test_an_image_without_a_mask_is_refused_by_name(touched):
 
 
 def test_an_image_that_is_a_file_has_no_mask(tmp_path):
-    from xmodal_ros.data.visual_tactile.pictures import Source
+    from xmodal_ros.data.source import Source
 
     with pytest.raises(DataError, match=r"gel\.png: is not from a recording"):
         contact_masks([Source(tmp_path / "gel.png")])

@@ -11,7 +11,7 @@ import numpy as np
 from xmodal_ros.core.errors import DataError
 from xmodal_ros.data.decode import decode_image, stamp_ns
 from xmodal_ros.data.recording import Recording
-from xmodal_ros.data.visual_tactile.pictures import Source
+from xmodal_ros.data.source import Source
 
 TRUTH = "/truth/contact/"
 

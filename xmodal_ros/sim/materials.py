@@ -7,46 +7,16 @@ Friction is that of the dry material on the silicone of a gel.
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from xmodal_ros.core.errors import SettingsError
 from xmodal_ros.sim.relief import FAMILIES
-from xmodal_ros.sim.surface import Surface
+from xmodal_ros.sim.surface import Colours, Material, Range, Surface
 
 TILE_PX = 512
 """Side of the maps of a surface; one texel is 0.03 to 0.07 mm, a gel's pixel is 0.06 mm."""
-
-Range = tuple[float, float]
-Colours = tuple[tuple[float, float, float], ...]
-
-
-@dataclass(frozen=True)
-class Material:
-    """A kind of material; ranges are (least, most) of its instances."""
-
-    name: str
-    relief: str
-    """Family in `relief.FAMILIES`."""
-    roughness_m: Range
-    """Mean absolute height Ra in m."""
-    hardness: float
-    """log10 of Young's modulus in Pa: 5 a sponge, 6.5 rubber, 9.5 plastic, 11.3 steel."""
-    density: float
-    """kg/m³"""
-    friction: Range
-    reflectivity: Range
-    """Of a LiDAR's beam at 905 nm."""
-    specular: Range
-    gloss: Range
-    colours: Colours = ()
-    """Linear RGB an instance's colour is near to; any hue where there is none."""
-    contrast: float = 0.25
-    """How much darker the deepest parts of the relief are."""
-    accent: float = 0.0
-    """How far the high parts take a second colour, as yarns and veins do."""
 
 
 def _material(

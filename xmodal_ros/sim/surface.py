@@ -1,4 +1,4 @@
-"""One instance of a material: its relief and colour as seen by the gel and by the camera alike.
+"""Materials, and one instance of one: its relief and colour as seen by gel and camera alike.
 
 Points are given in the frame of the body the surface belongs to, so that the pattern moves with
 the body and goes on over all geoms of a composed object. A point is projected along the axis its
@@ -8,18 +8,44 @@ normal is closest to; on a curved body the pattern therefore has a seam where th
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-
-if TYPE_CHECKING:
-    from xmodal_ros.sim.materials import Material
 
 GEL_MODULUS_PA = 0.15e6
 """Young's modulus of the gel: a soft silicone elastomer, about Shore 00-50."""
 
 _ROW = 4096  # OpenCV maps at most 32767 points per row
+
+
+Range = tuple[float, float]
+Colours = tuple[tuple[float, float, float], ...]
+
+
+@dataclass(frozen=True)
+class Material:
+    """A kind of material; ranges are (least, most) of its instances."""
+
+    name: str
+    relief: str
+    """Family in `relief.FAMILIES`."""
+    roughness_m: Range
+    """Mean absolute height Ra in m."""
+    hardness: float
+    """log10 of Young's modulus in Pa: 5 a sponge, 6.5 rubber, 9.5 plastic, 11.3 steel."""
+    density: float
+    """kg/m³"""
+    friction: Range
+    reflectivity: Range
+    """Of a LiDAR's beam at 905 nm."""
+    specular: Range
+    gloss: Range
+    colours: Colours = ()
+    """Linear RGB an instance's colour is near to; any hue where there is none."""
+    contrast: float = 0.25
+    """How much darker the deepest parts of the relief are."""
+    accent: float = 0.0
+    """How far the high parts take a second colour, as yarns and veins do."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ from xmodal_ros.data.fields import (
 from xmodal_ros.data.point_cloud.calibration import Camera
 from xmodal_ros.data.point_cloud.scan import View
 from xmodal_ros.data.recording import RecordingWriter
-from xmodal_ros.data.visual_tactile.pictures import Source
+from xmodal_ros.data.source import Source
 
 FORWARD = np.array([[0.0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]])
 """A camera (z forward, y down) where the LiDAR is (x forward, z up)."""

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from xmodal_ros.core.errors import DataError
-from xmodal_ros.data.visual_tactile.pictures import Source, load, stored
+from xmodal_ros.data.pictures import load, stored
+from xmodal_ros.data.source import Source
 
 
 def test_png_is_rgb(tmp_path, scene, write_image) -> None:

@@ -12,9 +12,9 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
+from xmodal_ros.data.source import Source
 from xmodal_ros.data.visual_tactile import VisualTactile
 from xmodal_ros.data.visual_tactile.example import Example
-from xmodal_ros.data.visual_tactile.pictures import Source
 from xmodal_ros.train.experiments import cost, laboratory
 
 COLOURS = {"wood": (150, 100, 40), "steel": (90, 95, 100)}

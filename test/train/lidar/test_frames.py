@@ -8,7 +8,7 @@ import pytest
 from xmodal_ros.core.range_image import OUTSIDE, to_range_image
 from xmodal_ros.data.point_cloud import IGNORE, View
 from xmodal_ros.data.point_cloud.calibration import Camera
-from xmodal_ros.data.visual_tactile.pictures import Source
+from xmodal_ros.data.source import Source
 from xmodal_ros.train.lidar.frames import Frames, where_seen
 
 

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
+from xmodal_ros.data.source import Source
 from xmodal_ros.data.visual_tactile import VisualTactile
 from xmodal_ros.data.visual_tactile.example import Example
-from xmodal_ros.data.visual_tactile.pictures import Source
 from xmodal_ros.train.touch.settings import TouchSettings, read_overrides
 
 COLOURS = {"wood": (150, 100, 40), "steel": (90, 95, 100), "rubber": (20, 140, 60)}

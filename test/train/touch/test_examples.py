@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from xmodal_ros.core.errors import DataError
-from xmodal_ros.data.visual_tactile.pictures import Source
+from xmodal_ros.data.source import Source
 from xmodal_ros.nn.network import build_network
 from xmodal_ros.train.touch.examples import TouchExamples, plan
 from xmodal_ros.train.touch.run import prepare

@@ -13,7 +13,7 @@ from xmodal_ros.core.errors import DataError
 from xmodal_ros.core.range_image import to_range_image
 from xmodal_ros.data.decode import decode_pointcloud2
 from xmodal_ros.data.recording import Recording
-from xmodal_ros.data.visual_tactile.pictures import Source
+from xmodal_ros.data.source import Source
 from xmodal_ros.nn.branch import ContrastiveEncoder
 from xmodal_ros.runtime.bundle import Bundle
 from xmodal_ros.train.lidar.pretrain import ENCODER, RECORD, plain_settings

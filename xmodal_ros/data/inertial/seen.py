@@ -9,11 +9,11 @@ import numpy as np
 from xmodal_ros.core.errors import DataError
 from xmodal_ros.data.inertial.track import Inertial
 from xmodal_ros.data.inertial.windows import Window
+from xmodal_ros.data.recorded_images import frames_of
 from xmodal_ros.data.settings_file import load_settings
+from xmodal_ros.data.source import Source
 from xmodal_ros.data.visual_tactile import recordings, simulated
 from xmodal_ros.data.visual_tactile.example import Problem
-from xmodal_ros.data.visual_tactile.pictures import Source
-from xmodal_ros.data.visual_tactile.recorded import frames_of
 
 KINDS = (recordings.KIND, simulated.KIND)
 """Kinds of data sets that have a camera's images beside the IMU."""

@@ -15,12 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from xmodal_ros.core.errors import DataError
+from xmodal_ros.data.pictures import load
 from xmodal_ros.data.point_cloud.calibration import Camera, rigid
 from xmodal_ros.data.point_cloud.cloud import message_of, read_pcd, scan_of
 from xmodal_ros.data.point_cloud.problems import telling
 from xmodal_ros.data.point_cloud.scan import PointClouds, Scan, Sweep, View
+from xmodal_ros.data.source import Source
 from xmodal_ros.data.visual_tactile.example import TEST, TRAIN, Problem
-from xmodal_ros.data.visual_tactile.pictures import Source, load
 
 KIND = "lidar_camera"
 SPLITS = ("official",)

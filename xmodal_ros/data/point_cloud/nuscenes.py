@@ -27,8 +27,8 @@ from xmodal_ros.data.point_cloud.flat_files import (
 from xmodal_ros.data.point_cloud.nuscenes_tables import Record, Tables, parts_of
 from xmodal_ros.data.point_cloud.problems import telling
 from xmodal_ros.data.point_cloud.scan import PointClouds, Scan, Sweep, View
+from xmodal_ros.data.source import Source
 from xmodal_ros.data.visual_tactile.example import Problem
-from xmodal_ros.data.visual_tactile.pictures import Source
 
 KIND = "nuscenes"
 SPLITS = ("trainval", "mini", "test")

@@ -25,18 +25,18 @@ from xmodal_ros.data.point_cloud.cloud import scan_of
 from xmodal_ros.data.point_cloud.problems import telling
 from xmodal_ros.data.point_cloud.scan import PointClouds, Scan, Sweep, View
 from xmodal_ros.data.point_cloud.transforms import Transforms
-from xmodal_ros.data.recording import Recording
-from xmodal_ros.data.replay import find_topics
-from xmodal_ros.data.settings_file import load_settings
-from xmodal_ros.data.visual_tactile import recordings, simulated
-from xmodal_ros.data.visual_tactile.example import DISJOINT, OFFICIAL, Problem
-from xmodal_ros.data.visual_tactile.pictures import Source
-from xmodal_ros.data.visual_tactile.recorded import (
+from xmodal_ros.data.recorded_images import (
     message_times,
     messages_at,
     nearest,
     source_of,
 )
+from xmodal_ros.data.recording import Recording
+from xmodal_ros.data.replay import find_topics
+from xmodal_ros.data.settings_file import load_settings
+from xmodal_ros.data.source import Source
+from xmodal_ros.data.visual_tactile import recordings, simulated
+from xmodal_ros.data.visual_tactile.example import DISJOINT, OFFICIAL, Problem
 
 KIND = recordings.KIND
 SPLITS = recordings.SPLITS

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from xmodal_ros.core.errors import DataError
+from xmodal_ros.data.pictures import load
 from xmodal_ros.data.point_cloud.calibration import Camera
+from xmodal_ros.data.source import Source
 from xmodal_ros.data.visual_tactile.example import Problem
-from xmodal_ros.data.visual_tactile.pictures import Source, load
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -14,6 +14,7 @@ import numpy as np
 
 from xmodal_ros.core.errors import DataError
 from xmodal_ros.data.files import require
+from xmodal_ros.data.pictures import load
 from xmodal_ros.data.point_cloud.calibration import Camera, inverse, rigid
 from xmodal_ros.data.point_cloud.flat_files import (
     classes_of,
@@ -24,8 +25,8 @@ from xmodal_ros.data.point_cloud.flat_files import (
 )
 from xmodal_ros.data.point_cloud.problems import telling
 from xmodal_ros.data.point_cloud.scan import PointClouds, Scan, Sweep, View
+from xmodal_ros.data.source import Source
 from xmodal_ros.data.visual_tactile.example import TEST, TRAIN, VALIDATION, Problem
-from xmodal_ros.data.visual_tactile.pictures import Source, load
 
 KIND = "semantic_kitti"
 SPLITS = ("official",)

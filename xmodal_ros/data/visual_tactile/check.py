@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from xmodal_ros.data.source import Source
 from xmodal_ros.data.visual_tactile.example import (
     CAMERA,
     TRAIN,
@@ -23,7 +24,6 @@ from xmodal_ros.data.visual_tactile.example import (
     leaks,
 )
 from xmodal_ros.data.visual_tactile.look import Look, changed, look
-from xmodal_ros.data.visual_tactile.pictures import Source
 from xmodal_ros.data.visual_tactile.swapped import find_swapped
 
 USUAL = 0.9

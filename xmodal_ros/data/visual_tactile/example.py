@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from xmodal_ros.core.errors import DataError
-from xmodal_ros.data.visual_tactile.pictures import Source, load
+from xmodal_ros.data.pictures import load
+from xmodal_ros.data.source import Source
 
 CAMERA, TOUCH, LEFT, RIGHT = "camera", "tactile", "tactile_left", "tactile_right"
 """Streams, named as those of a robot; `TOUCH` where there is one gel only."""

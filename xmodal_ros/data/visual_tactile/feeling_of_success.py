@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from xmodal_ros.core.errors import DataError
+from xmodal_ros.data.hdf5 import open_hdf5
+from xmodal_ros.data.source import Source
 from xmodal_ros.data.visual_tactile.example import (
     CAMERA,
     DISJOINT,
@@ -24,8 +26,6 @@ from xmodal_ros.data.visual_tactile.example import (
     VisualTactile,
     divide,
 )
-from xmodal_ros.data.visual_tactile.hdf5 import open_hdf5
-from xmodal_ros.data.visual_tactile.pictures import Source
 
 KIND = "feeling_of_success"
 SPLITS = (DISJOINT,)

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 
 from xmodal_ros.core.errors import DataError
-from xmodal_ros.data.visual_tactile.pictures import Source, read
+from xmodal_ros.data.pictures import read
+from xmodal_ros.data.source import Source
 
 THUMBNAIL_PX = 8
 _FILES_AT_A_TIME = 256

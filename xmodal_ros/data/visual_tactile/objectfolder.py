@@ -15,6 +15,7 @@ from typing import Any
 
 from xmodal_ros.core.errors import DataError
 from xmodal_ros.data.files import require
+from xmodal_ros.data.source import Source
 from xmodal_ros.data.visual_tactile.example import (
     CAMERA,
     DISJOINT,
@@ -28,7 +29,6 @@ from xmodal_ros.data.visual_tactile.example import (
     VisualTactile,
     divide,
 )
-from xmodal_ros.data.visual_tactile.pictures import Source
 
 KIND = "objectfolder"
 SPLITS = (OFFICIAL, DISJOINT)

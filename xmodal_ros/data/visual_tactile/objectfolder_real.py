@@ -11,6 +11,7 @@ from pathlib import Path
 
 from xmodal_ros.core.errors import DataError
 from xmodal_ros.data.files import read_table
+from xmodal_ros.data.source import Source
 from xmodal_ros.data.visual_tactile.example import (
     DISJOINT,
     TOUCH,
@@ -19,7 +20,6 @@ from xmodal_ros.data.visual_tactile.example import (
     VisualTactile,
     divide,
 )
-from xmodal_ros.data.visual_tactile.pictures import Source
 
 KIND = "objectfolder_real"
 SPLITS = (DISJOINT,)

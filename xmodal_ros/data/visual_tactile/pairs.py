@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from xmodal_ros.core.errors import DataError
+from xmodal_ros.data.pictures import load
+from xmodal_ros.data.source import Source
 from xmodal_ros.data.visual_tactile import open_dataset
 from xmodal_ros.data.visual_tactile.example import CAMERA, TEST, VALIDATION, VisualTactile
 from xmodal_ros.data.visual_tactile.look import Look, look
-from xmodal_ros.data.visual_tactile.pictures import Source, load
 
 
 class Pair(NamedTuple):

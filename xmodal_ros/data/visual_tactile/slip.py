@@ -8,6 +8,7 @@ from pathlib import Path
 
 from xmodal_ros.data.files import read_table
 from xmodal_ros.data.gelsight_slip import FINGERS, RATE_HZ, GelsightSlip, Grasp
+from xmodal_ros.data.source import Source
 from xmodal_ros.data.splits import COLUMNS, FOLDER
 from xmodal_ros.data.visual_tactile.example import (
     LEFT,
@@ -18,7 +19,6 @@ from xmodal_ros.data.visual_tactile.example import (
     Problem,
     VisualTactile,
 )
-from xmodal_ros.data.visual_tactile.pictures import Source
 
 KIND = "gelsight_slip"
 MOMENTS = (27, 31, 35, 39, 43, 47)

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from xmodal_ros.data.source import Source
 from xmodal_ros.data.visual_tactile.example import CAMERA, Example, Problem
 from xmodal_ros.data.visual_tactile.look import Look
-from xmodal_ros.data.visual_tactile.pictures import Source
 
 FEWEST = 10
 """Pairs from which the look of a stream can be judged."""

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from xmodal_ros.core.errors import DataError
+from xmodal_ros.data.source import Source
 from xmodal_ros.data.visual_tactile.example import (
     CAMERA,
     DISJOINT,
@@ -30,7 +31,6 @@ from xmodal_ros.data.visual_tactile.example import (
     VisualTactile,
     divide,
 )
-from xmodal_ros.data.visual_tactile.pictures import Source
 
 KIND = "touch_and_go"
 SPLITS = (DISJOINT, OFFICIAL)

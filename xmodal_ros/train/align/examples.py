@@ -21,8 +21,9 @@ from xmodal_ros.core.errors import DataError
 from xmodal_ros.data.inertial import Inertial
 from xmodal_ros.data.inertial.seen import newest_frames
 from xmodal_ros.data.inertial.windows import Window, Windowing, cut
+from xmodal_ros.data.pictures import read, require_rgb8
+from xmodal_ros.data.source import Source
 from xmodal_ros.data.visual_tactile.example import TRAIN, VALIDATION, divide
-from xmodal_ros.data.visual_tactile.pictures import Source, read, require_rgb8
 from xmodal_ros.nn.branch import ContrastiveEncoder
 from xmodal_ros.runtime.preprocess import resize_image
 from xmodal_ros.train.align.settings import AlignSettings

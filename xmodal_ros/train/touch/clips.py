@@ -15,8 +15,9 @@ from numpy.lib.format import open_memmap
 from rich.progress import track
 
 from xmodal_ros.core.errors import DataError
+from xmodal_ros.data.pictures import read, require_rgb8
+from xmodal_ros.data.source import Source
 from xmodal_ros.data.visual_tactile.example import Example
-from xmodal_ros.data.visual_tactile.pictures import Source, read, require_rgb8
 from xmodal_ros.nn.architecture import Architecture, GelSettings, ImageSettings
 from xmodal_ros.runtime.preprocess import resize_image
 from xmodal_ros.train.pretrain.files import require_room

@@ -18,11 +18,11 @@ from xmodal_ros.core.errors import DataError, UserError
 from xmodal_ros.core.range_image import RangeView
 from xmodal_ros.core.types import Modality
 from xmodal_ros.data.decode import decode_pointcloud2
+from xmodal_ros.data.recorded_images import frames_of, messages_at, nearest
 from xmodal_ros.data.settings_file import load_settings
+from xmodal_ros.data.source import Source
 from xmodal_ros.data.visual_tactile import VisualTactile
 from xmodal_ros.data.visual_tactile.example import Example
-from xmodal_ros.data.visual_tactile.pictures import Source
-from xmodal_ros.data.visual_tactile.recorded import frames_of, messages_at, nearest
 from xmodal_ros.data.visual_tactile.recordings import SETTINGS
 from xmodal_ros.nn.branch import ContrastiveEncoder
 from xmodal_ros.runtime.preprocess import range_image

@@ -6,9 +6,7 @@ grey or has 16 bits is refused, not converted: of a gel, colour is what tells th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -16,24 +14,9 @@ import numpy as np
 from xmodal_ros.core.errors import DataError
 from xmodal_ros.data.files import require
 from xmodal_ros.data.gelsight_slip import read_video
-from xmodal_ros.data.visual_tactile.hdf5 import open_hdf5
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where an image is, or the images of a video."""
-
-    path: Path
-    place: str = ""
-    """In a file that holds many: name in an HDF5 file, "topic@log time" in a recording, number of
-    a video's frame from 0 on, or empty for the whole video."""
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.place}" if self.place else str(self.path)
-
-
-Found = Iterator[tuple[Source, "list[np.ndarray] | DataError"]]
-"""Of each source, its images or why it cannot be read."""
+from xmodal_ros.data.hdf5 import open_hdf5
+from xmodal_ros.data.recorded_images import images
+from xmodal_ros.data.source import Found, Source
 
 
 def load(sources: Sequence[Source]) -> np.ndarray:
@@ -43,16 +26,16 @@ def load(sources: Sequence[Source]) -> np.ndarray:
         DataError: an image is missing, cannot be read, is grey or not of 8 bits, or their sizes
             differ.
     """
-    images: list[np.ndarray] = []
+    clip: list[np.ndarray] = []
     for source in sources:
         for image in stored(source):
             require_rgb8(image, str(source))
-            if images and image.shape != images[0].shape:
+            if clip and image.shape != clip[0].shape:
                 raise DataError(
-                    f"is {_size(image)}", where=str(source), expected=f"{_size(images[0])} px"
+                    f"is {_size(image)}", where=str(source), expected=f"{_size(clip[0])} px"
                 )
-            images.append(image)
-    return np.stack(images)
+            clip.append(image)
+    return np.stack(clip)
 
 
 def stored(source: Source) -> list[np.ndarray]:
@@ -74,7 +57,7 @@ def read(sources: Sequence[Source]) -> Found:
         sources: All of the same path, each once.
     """
     path = sources[0].path
-    reader = _recordings if path.is_dir() else _READERS.get(path.suffix.lower(), _files)
+    reader = images if path.is_dir() else _READERS.get(path.suffix.lower(), _files)
     left = dict.fromkeys(sources)
     try:
         for source, found in reader(sources):
@@ -157,16 +140,10 @@ def _hdf5(sources: Sequence[Source]) -> Found:
         yield from _each(sources, lambda source: [np.asarray(file[source.place])])
 
 
-def _recordings(sources: Sequence[Source]) -> Found:
-    from xmodal_ros.data.visual_tactile.recorded import images  # which knows of `Source`
-
-    return images(sources)
-
-
 _READERS: dict[str, Callable[[Sequence[Source]], Found]] = {
     ".h5": _hdf5,
     ".avi": _videos,
     ".mp4": _videos,
-    ".mcap": _recordings,
-    ".db3": _recordings,
+    ".mcap": images,
+    ".db3": images,
 }
