@@ -154,6 +154,7 @@ def test_activities_over_time_are_bit_equal_too(graph, processes, recording, tmp
 def test_real_time_loses_nothing(graph, processes, recording, offline) -> None:
     grasps = graph.collect("/perception/grasp", GraspSuccess)
     node = start_node(processes, graph.bundle, "use_sim_time:=true")
+    graph.until(lambda: graph.peer.count_publishers("/perception/grasp"))  # or the first are lost
     waits = [f"--wait-for=/{stream}/image_raw" for stream in STREAMS]
     player = processes.start("play", str(recording), "--timeout", "60", *waits)
     graph.until(lambda: player.poll() is not None, timeout_s=90)
