@@ -11,6 +11,7 @@ import numpy as np
 
 from xmodal_ros.core.errors import DataError
 from xmodal_ros.data.labels import Interval
+from xmodal_ros.data.parts import of_part
 from xmodal_ros.data.visual_tactile.example import Problem
 
 ACCELERATION, ANGULAR_RATE, ORIENTATION = "acceleration", "angular_rate", "orientation"
@@ -119,11 +120,7 @@ class Inertial:
         Raises:
             DataError: there is no such part.
         """
-        chosen = tuple(track for track in self.tracks if track.part == name)
-        if not chosen:
-            known = ", ".join(dict.fromkeys(t.part for t in self.tracks if t.part)) or "none"
-            raise DataError(f"no part '{name}'", where=str(self.root), expected=f"one of {known}")
-        return chosen
+        return of_part(self.tracks, name, self.root)
 
 
 def by_session(tracks: Sequence[Track]) -> list[tuple[Track, ...]]:

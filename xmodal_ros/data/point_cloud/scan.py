@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from xmodal_ros.core.errors import DataError
+from xmodal_ros.data.parts import of_part
 from xmodal_ros.data.pictures import load
 from xmodal_ros.data.point_cloud.calibration import Camera
 from xmodal_ros.data.source import Source
@@ -135,8 +136,4 @@ class PointClouds:
         Raises:
             DataError: there is no such part.
         """
-        chosen = tuple(sweep for sweep in self.sweeps if sweep.part == name)
-        if not chosen:
-            known = ", ".join(dict.fromkeys(s.part for s in self.sweeps if s.part)) or "none"
-            raise DataError(f"no part '{name}'", where=str(self.root), expected=f"one of {known}")
-        return chosen
+        return of_part(self.sweeps, name, self.root)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from xmodal_ros.core.errors import DataError
+from xmodal_ros.data.parts import of_part
 from xmodal_ros.data.pictures import load
 from xmodal_ros.data.source import Source
 
@@ -85,11 +86,7 @@ class VisualTactile:
         Raises:
             DataError: there is no such part.
         """
-        chosen = tuple(example for example in self.examples if example.part == name)
-        if not chosen:
-            known = ", ".join(self.parts) or "none, it holds no example"
-            raise DataError(f"no part '{name}'", where=str(self.root), expected=f"one of {known}")
-        return chosen
+        return of_part(self.examples, name, self.root)
 
     def classes(self, head: str) -> tuple[str, ...]:
         """Names of a head's classes, sorted."""
