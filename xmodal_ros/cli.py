@@ -19,6 +19,7 @@ from xmodal_ros.sim.cli import sim_app
 from xmodal_ros.train.align.cli import align_command
 from xmodal_ros.train.align.imu_activity_table import people_command
 from xmodal_ros.train.experiments.cli import experiment_command
+from xmodal_ros.train.joint.cli import joint_app
 from xmodal_ros.train.language.cli import language_app
 from xmodal_ros.train.lidar.cli import lidar_app
 from xmodal_ros.train.pretrain.cli import pretrain_command
@@ -37,6 +38,7 @@ app.add_typer(sim_app, name="sim")
 app.add_typer(data_app, name="data")
 app.add_typer(language_app, name="language")
 app.add_typer(lidar_app, name="lidar")
+app.add_typer(joint_app, name="joint")
 app.command("pretrain")(pretrain_command)
 app.command("train")(train_command)
 app.command("experiment")(experiment_command)

@@ -162,6 +162,12 @@ class Trunk:
     tokens: str = setting(
         "patch", "keys and values of the conditioning", choices=["patch", "pooled"]
     )
+    embedding: str = setting(
+        "linear",
+        "how a pooled feature becomes an embedding: linear, or mlp, after a normalization and one "
+        "hidden layer",
+        choices=["linear", "mlp"],
+    )
     fusion: str = setting(
         "cec",
         "cec conditions tokens on embeddings; for comparison, mean averages tokens, concat puts "

@@ -27,16 +27,34 @@ def build_encoder(settings: BranchSettings) -> Encoder:
     return ImageEncoder(settings)
 
 
+def projection(width: int, dim: int, embedding: str) -> nn.Module:
+    """What makes an embedding, of any length, of a pooled feature.
+
+    Args:
+        width: Of the pooled feature.
+        dim: Of the embedding.
+        embedding: See `Trunk`.
+    """
+    if embedding == "linear":
+        return nn.Linear(width, dim)
+    hidden = 2 * dim
+    return nn.Sequential(
+        nn.BatchNorm1d(width), nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, dim)
+    )
+
+
 class ContrastiveEncoder(nn.Module):
     """An encoder and the projection of its pooled feature into the shared space.
 
     A frozen one stays in evaluation mode, asks for no gradients and gives none.
     """
 
-    def __init__(self, settings: BranchSettings, dim: int, frozen: bool) -> None:
+    def __init__(
+        self, settings: BranchSettings, dim: int, frozen: bool, embedding: str = "linear"
+    ) -> None:
         super().__init__()
         self.encoder = build_encoder(settings)
-        self.embed = nn.Linear(self.encoder.pooled_width, dim)
+        self.embed = projection(self.encoder.pooled_width, dim, embedding)
         self.frozen = frozen
         if frozen:
             self.requires_grad_(False)
@@ -106,7 +124,9 @@ class Branch(nn.Module):
     def __init__(self, settings: BranchSettings, trunk: Trunk, classes: int = 0) -> None:
         super().__init__()
         self.settings = settings
-        self.contrastive = ContrastiveEncoder(settings, trunk.dim, settings.frozen)
+        self.contrastive = ContrastiveEncoder(
+            settings, trunk.dim, settings.frozen, trunk.embedding
+        )
         # A second pass is of use only beside an encoder that must not learn.
         second = trunk.encoders == "separate" and settings.frozen
         self.task = build_encoder(settings) if second else None

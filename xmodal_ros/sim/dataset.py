@@ -105,7 +105,8 @@ def make_dataset(
     with begun(out, request) as folder:
         made = _make_episodes(folder, episodes, seed, settings, jobs, listener)
         _write_split(out, [facts for facts in made if not facts.diverged], seed)
-        named = stream_settings(settings.topics, camera, settings.episode.clocks[camera].rate_hz)
+        rates_hz = {name: clock.rate_hz for name, clock in settings.episode.clocks.items()}
+        named = stream_settings(settings.topics, camera, rates_hz)
         (out / "settings.yaml").write_text(yaml.safe_dump(named))
         contents = {
             "note": NOTE,

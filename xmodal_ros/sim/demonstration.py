@@ -75,7 +75,8 @@ def record_demonstration(
     sources = {"all": {"source": "simulated", "licence": "CC0-1.0", "items": seeds}}
     metadata = {"note": NOTE, "sources": json.dumps(sources)}
     write(out, entries, metadata)
-    named = stream_settings(settings.topics, camera, settings.episode.clocks[camera].rate_hz)
+    rates_hz = {name: clock.rate_hz for name, clock in settings.episode.clocks.items()}
+    named = stream_settings(settings.topics, camera, rates_hz)
     (out / "settings.yaml").write_text(yaml.safe_dump(named))
     return out
 

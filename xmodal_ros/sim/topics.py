@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -128,14 +129,14 @@ _SENSORS: dict[str, Callable[[Encoder, str, int, Any], Iterator[Message]]] = {
 
 
 def stream_settings(
-    settings: TopicSettings, camera: str = "camera", rate_hz: float = 30.0
+    settings: TopicSettings, camera: str = "camera", rates_hz: Mapping[str, float] | None = None
 ) -> dict[str, Any]:
     """What has to be set for `xmodal` to read such a recording, as nested YAML.
 
     Args:
         settings: The recording's.
         camera: Which of the cell's cameras is to be the stream "camera".
-        rate_hz: Of that camera: with a slow one, the nearest picture is further away.
+        rates_hz: By sensor: what is nearest of a slow camera or LiDAR is further away.
     """
     streams: dict[str, Any] = {stream.name: {} for stream in DEFAULT_STREAMS}
     for stream in DEFAULT_STREAMS:
@@ -145,7 +146,9 @@ def stream_settings(
             streams[stream.name] = {"topic": f"{topic}/compressed", "type": _COMPRESSED}
         elif topic != stream.topic:
             streams[stream.name] = {"topic": topic}
-        if seen and _REACH / rate_hz > stream.tolerance_s:
+        rate_hz = (rates_hz or {}).get(camera if seen else stream.name, math.inf)
+        slow = seen or stream.modality == Modality.LIDAR.value
+        if slow and _REACH / rate_hz > stream.tolerance_s:
             streams[stream.name]["tolerance_s"] = round(_REACH / rate_hz, 3)
     return {"streams": streams}
 

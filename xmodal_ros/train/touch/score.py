@@ -36,7 +36,8 @@ def encoded(network: Network, inputs: Inputs) -> dict[str, tuple[Tensor, Tensor]
         if isinstance(given, tuple):
             tokens, pooled = given
             embed = network.branch(stream).contrastive.embed
-            features[stream] = tokens, F.normalize(embed(pooled), dim=-1)
+            embedding = embed(pooled.flatten(0, -2)).unflatten(0, pooled.shape[:-1])
+            features[stream] = tokens, F.normalize(embedding, dim=-1)
         else:
             features[stream] = network.features(stream, {stream: given})
     return features

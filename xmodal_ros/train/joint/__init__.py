@@ -1,0 +1,1 @@
+"""One space for all senses and text: several positives, and a fusion that only training has."""

@@ -1,0 +1,200 @@
+"""Frozen encoders of several bundles, side by side, and what they make of observations."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from xmodal_ros.core.errors import BundleError
+from xmodal_ros.core.types import Modality, StreamData
+from xmodal_ros.core.windows import Window
+from xmodal_ros.runtime.backends import ConversionCache, Stage, Target, create
+from xmodal_ros.runtime.bundle import Bundle, InputSpec
+from xmodal_ros.runtime.preprocess import check_window, range_image, resize_image
+from xmodal_ros.train.features import weights_hash
+
+Encoded = tuple[np.ndarray, np.ndarray]
+"""Tokens ([steps,] tokens, width) and pooled features ([steps,] width) of a stream's data."""
+
+
+@dataclass(frozen=True)
+class Encoders:
+    """Frozen encoders by branch, and which stream goes into which.
+
+    Branches and streams have the names that they have in their bundles.
+    """
+
+    branches: Mapping[str, Mapping[str, Any]]
+    """Settings, as `bundle.yaml` has them."""
+    streams: Mapping[str, str]
+    """Branch by stream."""
+    inputs: Mapping[str, InputSpec]
+    """What is read from each stream."""
+    modules: Mapping[str, nn.Module]
+    """By branch, in evaluation mode."""
+    sources: Mapping[str, str]
+    """By branch, the bundle that it comes from."""
+
+    @property
+    def windows(self) -> dict[str, Window]:
+        """How the synchronizer has to read each stream."""
+        return {stream: spec.window for stream, spec in self.inputs.items()}
+
+    def modality(self, stream: str) -> Modality:
+        """Of a stream."""
+        return self.inputs[stream].modality
+
+    def fingerprint(self) -> dict[str, str]:
+        """SHA-256 of the weights by branch, hexadecimal."""
+        return {name: weights_hash(module) for name, module in self.modules.items()}
+
+
+def take(bundles: Sequence[Bundle], streams: Sequence[str] = ()) -> Encoders:
+    """Encoders of bundles; of two that read the same stream the first one is taken.
+
+    Args:
+        bundles: Whose encoders.
+        streams: That are wanted; all if empty.
+
+    Raises:
+        BundleError: no bundle reads a stream that is wanted; two bundles give different branches
+            the same name; or a gel's images are subtracted, so that they are not encoded one by
+            one.
+    """
+    branches: dict[str, Mapping[str, Any]] = {}
+    modules: dict[str, nn.Module] = {}
+    of: dict[str, str] = {}
+    inputs: dict[str, InputSpec] = {}
+    sources: dict[str, str] = {}
+    for bundle in bundles:
+        network = bundle.network()
+        for stream, name in bundle.spec.streams.items():
+            if stream in of or (streams and stream not in streams):
+                continue
+            if sources.setdefault(name, bundle.id) != bundle.id:
+                raise BundleError(
+                    f"has a branch '{name}', and so has '{sources[name]}'",
+                    where=bundle.id,
+                    do="Name the streams that are wanted",
+                )
+            settings = bundle.spec.branch(stream)
+            if getattr(settings, "difference", "none") != "none":
+                raise BundleError(
+                    f"branch '{name}' subtracts images",
+                    where=bundle.id,
+                    expected="difference: none",
+                )
+            frozen = dataclasses.replace(settings, frozen=True)
+            branches[name] = {
+                "kind": bundle.architecture["branches"][name]["kind"],
+                **vars(frozen),
+            }
+            modules[name] = network.branches[name].contrastive.encoder.eval()
+            of[stream], inputs[stream] = name, bundle.inputs[stream]
+    for stream in streams:
+        if stream not in of:
+            raise BundleError(
+                f"none reads stream '{stream}'",
+                where=", ".join(bundle.id for bundle in bundles),
+                expected="some of " + ", ".join(of),
+            )
+    return Encoders(branches, of, inputs, modules, sources)
+
+
+def architecture(
+    encoders: Encoders, trunk: Mapping[str, Any], heads: Mapping[str, int]
+) -> dict[str, Any]:
+    """The mapping that `nn.build_network` takes.
+
+    Args:
+        encoders: Of the branches.
+        trunk: See `nn.architecture.Trunk`.
+        heads: Number of classes by head; each reads all streams.
+    """
+    return {
+        **trunk,
+        "branches": dict(encoders.branches),
+        "streams": dict(encoders.streams),
+        "heads": {
+            name: {"classes": count, "streams": list(encoders.streams)}
+            for name, count in heads.items()
+        },
+    }
+
+
+class Runner:
+    """Encodes what streams gave, as a node's backend does it; equal data is encoded once.
+
+    Args:
+        encoders: What encodes.
+    """
+
+    def __init__(self, encoders: Encoders) -> None:
+        self._encoders = encoders
+        gpu = torch.cuda.is_available()
+        target = Target("cuda:0" if gpu else "cpu", "fp32", torch.get_num_threads())
+        self._stages: dict[str, Stage] = {}
+        for name, module in encoders.modules.items():
+            key = f"{encoders.branches[name]}\n{weights_hash(module)}"
+            backend = create("torch" if gpu else "openvino", target, ConversionCache(key))
+            example = _example(encoders, name)
+            self._stages[name] = backend.compile(f"features_{name}", module, example)
+        self._kept: dict[tuple[str, int], Encoded | None] = {}
+
+    def __call__(self, stream: str, data: StreamData) -> Encoded | None:
+        """Tokens and pooled features; None of a scan that shows nothing.
+
+        Raises:
+            DataError: the data is not what the encoder reads.
+        """
+        spec = self._encoders.inputs[stream]
+        if spec.modality is not Modality.TACTILE:
+            return self._once(stream, data.stamps_ns[-1], data.data)
+        found = [
+            self._once(stream, stamp, image)
+            for stamp, image in zip(data.stamps_ns, data.frames, strict=True)
+        ]
+        whole = [x for x in found if x is not None]
+        return tuple(np.stack(parts) for parts in zip(*whole, strict=True))  # type: ignore[return-value]
+
+    def clear(self) -> None:
+        """Forget what is kept; stamps of another recording mean something else."""
+        self._kept.clear()
+
+    def _once(self, stream: str, stamp_ns: int, data: np.ndarray) -> Encoded | None:
+        key = (stream, stamp_ns)
+        if key not in self._kept:
+            self._kept[key] = self._encode(stream, data)
+        return self._kept[key]
+
+    def _encode(self, stream: str, data: np.ndarray) -> Encoded | None:
+        spec = self._encoders.inputs[stream]
+        ready: np.ndarray
+        if spec.modality is Modality.IMU:
+            ready = check_window(data, spec.frames)
+        elif spec.view is not None:
+            scan = range_image(data, spec.view)
+            if scan is None:
+                return None
+            ready = scan.image
+        else:
+            ready = resize_image(data, spec.height, spec.width)
+        tokens, pooled = self._stages[self._encoders.streams[stream]](ready[None])()
+        return tokens[0].astype(np.float16), pooled[0]
+
+
+def _example(encoders: Encoders, branch: str) -> tuple[np.ndarray, ...]:
+    """Input of an encoder with a batch of one."""
+    stream = next(s for s, name in encoders.streams.items() if name == branch)
+    spec = encoders.inputs[stream]
+    if spec.modality is Modality.IMU:
+        return (np.zeros((1, spec.frames, 6), np.float32),)
+    if spec.view is not None:
+        return (np.zeros((1, spec.view.rows, spec.view.columns, 4), np.float32),)
+    return (np.zeros((1, spec.height, spec.width, 3), np.uint8),)
