@@ -31,6 +31,11 @@ from xmodal_ros.train.lidar.segment import FINETUNE, SegmentRun, evaluate, train
 from xmodal_ros.train.pretrain.files import save_text
 
 TEXT = Path(__file__).with_name("lidar_card.md")
+FINETUNING = (
+    "schedule.batch=4", "schedule.steps=400", "schedule.validate_every=100",
+    "schedule.validated=24", "schedule.learning_rate=0.008",
+)  # fmt: skip
+"""With all labels."""
 LIDAR = "lidar"
 """Name of the branch and of the stream."""
 CALIBRATED = 2000
@@ -47,14 +52,10 @@ def release(
     out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("out/lidar-release"),
     results: Annotated[Path, typer.Option(help="Of the JSON files.")] = Path("docs/results"),
     bundle: Annotated[Path, typer.Option(help="Folder to write.")] = Path("models/lidar"),
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="GROUP.NAME=VALUE", help="One setting of the fine-tuning."),
-    ] = None,
 ) -> None:
     """Fine-tune an encoder with all labels, and write the bundle."""
     console = Console()
-    settings = evaluation_settings((encoder,), 0, overrides or [])
+    settings = evaluation_settings((encoder,), 0, FINETUNING)
     data = read_clouds(cell)
     scans = LabelledScans(data, settings, out / "cache", console)
     run = train_segmenter(

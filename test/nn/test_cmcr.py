@@ -40,7 +40,8 @@ def test_points_learn_from_what_the_image_hides():
     maps = torch.zeros(1, 8, 4, 4)
     codes = book(torch.nn.functional.normalize(points, dim=2)[pairs.example, pairs.point]).values
     decoded = decoder(maps, splat(codes, pairs, maps, (32, 32)))
-    reconstruction(decoded, torch.full((1, 32, 32, 3), 200, dtype=torch.uint8)).backward()
+    images = torch.full((1, 32, 32, 3), 200, dtype=torch.uint8)
+    reconstruction(decoded, images, torch.ones(1, 32, 32, dtype=torch.bool)).backward()
     assert (points.grad.abs().sum(2) > 0).all()
 
 
@@ -105,8 +106,8 @@ class Recipe:
         unit = torch.nn.functional.normalize(specific, dim=2)
         return {
             "contrast": point_pixel(point, pixel),
-            "image": reconstruction(self.decoder(own, image_codes), images),
-            "geometry": reconstruction(self.decoder(own, image_codes, geometry), images),
+            "image": reconstruction(self.decoder(own, image_codes), images, hidden),
+            "geometry": reconstruction(self.decoder(own, image_codes, geometry), images, hidden),
             "rays": sum(ray_loss(rays, queries, near)),
             "commitment": commitment(point, point_codes, pixel_codes)
             + commitment(pixel, pixel_codes, point_codes),

@@ -30,12 +30,14 @@ def test_gradients_go_straight_through():
     torch.testing.assert_close(features.grad, weights)
 
 
-def test_posterior_is_the_softmax_of_minus_the_distance():
+@pytest.mark.parametrize("temperature", [1.0, 0.1])
+def test_posterior_is_the_softmax_of_minus_the_distance(temperature):
     torch.manual_seed(0)
     book, features = Codebook(20, 8), unit(5, 8)
     distance = np.linalg.norm(features.numpy()[:, None] - book.codes.numpy(), axis=-1)
-    expected = np.exp(-distance) / np.exp(-distance).sum(1, keepdims=True)
-    np.testing.assert_allclose(book.log_posterior(features).exp(), expected, rtol=1e-4)
+    scores = np.exp(-distance / temperature)
+    found = book.log_posterior(features, temperature).exp()
+    np.testing.assert_allclose(found, scores / scores.sum(1, keepdims=True), rtol=1e-4)
 
 
 def test_posterior_has_a_finite_gradient_at_a_code():

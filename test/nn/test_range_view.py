@@ -89,6 +89,16 @@ def test_turning_about_the_axis_changes_no_feature(encoder):
         torch.testing.assert_close(encoder.features(turned), encoder.features(x))
 
 
+def test_size_of_the_scene_and_brightness_of_the_lidar_change_no_feature(encoder):
+    x = images(1)
+    x[..., 3] = x[..., 3].abs()
+    larger, higher = (x * torch.tensor(by) for by in ([20, 20, 20, 0.1], [1, 1, 2, 1]))
+    with torch.no_grad():
+        expected = encoder.features(x)
+        torch.testing.assert_close(encoder.features(larger), expected, atol=5e-3, rtol=0)
+        assert (encoder.features(higher) - expected).abs().max() > 0.1
+
+
 def test_a_point_far_away_does_not_matter_to_a_feature_but_a_near_one_does(encoder):
     x = images(1, share=1.0)
     moved = x.clone()

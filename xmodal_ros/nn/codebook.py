@@ -61,18 +61,19 @@ class Codebook(nn.Module):
         index = (features.detach() @ self.codes.T).argmax(-1)
         return Quantized(features + (self.codes[index] - features).detach(), index)
 
-    def log_posterior(self, features: Tensor) -> Tensor:
-        """Log of softmax(-distance) over the codes.
+    def log_posterior(self, features: Tensor, temperature: float = 1.0) -> Tensor:
+        """Log of softmax(-distance / temperature) over the codes.
 
         Args:
             features: Shape: (N, dim).
+            temperature: 1 in CMCR, where posteriors of unit vectors are all nearly uniform.
 
         Returns:
             Shape: (N, size).
         """
         squares = features.square().sum(1, keepdim=True) + self.codes.square().sum(1)
         squares = squares - 2 * features @ self.codes.T  # (N, size)
-        return F.log_softmax(-squares.clamp(min=_SMALL).sqrt(), dim=1)
+        return F.log_softmax(-squares.clamp(min=_SMALL).sqrt() / temperature, dim=1)
 
     @torch.no_grad()
     def update(

@@ -46,7 +46,6 @@ class RangeViewEncoder(nn.Module):
     def __init__(self, settings: LidarSettings) -> None:
         super().__init__()
         self.settings = settings
-        self.norm = nn.BatchNorm2d(_MEASURED)
         self.backbone = _create(settings)
         self.levels = list(range(settings.level + 1))
         self.backbone.prune_intermediate_layers(self.levels, prune_head=True)
@@ -92,7 +91,7 @@ class RangeViewEncoder(nn.Module):
         """
         x = images.permute(0, 3, 1, 2)  # (B, H, W, 4) -> (B, 4, H, W)
         there = _there(images)
-        x = torch.cat([self.norm(_measured(x, there)) * there, there], dim=1)
+        x = torch.cat([_standard(_measured(x, there), there), there], dim=1)
         maps = [
             x,
             *self.backbone.forward_intermediates(
@@ -144,6 +143,20 @@ def _measured(x: Tensor, there: Tensor) -> Tensor:
     log = distance.log() * there
     farther = [log - _mean(log, side) / _mean(there, side).clamp(min=1e-3) for side in _AROUND]
     return torch.cat([log, x[:, 2:3] / distance, x[:, 3:], *farther], dim=1)
+
+
+def _standard(x: Tensor, there: Tensor) -> Tensor:
+    """Each channel less its mean over a scan's points, by its deviation; 0 where there is none.
+
+    Statistics of the scan itself: what is learned of one place holds in another, whose size and
+    whose LiDAR's intensities are others.
+
+    Shapes: (B, C, H, W), (B, 1, H, W) -> (B, C, H, W).
+    """
+    count = there.sum((2, 3), keepdim=True).clamp(min=1)
+    centred = (x - (x * there).sum((2, 3), keepdim=True) / count) * there
+    variance = centred.square().sum((2, 3), keepdim=True) / count
+    return centred * (variance + 1e-5).rsqrt()
 
 
 def _mean(x: Tensor, side: int) -> Tensor:

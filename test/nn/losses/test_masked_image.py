@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from xmodal_ros.nn.losses.geometry_image import splat
+from xmodal_ros.nn.losses.geometry_image import cells_seen, splat
 from xmodal_ros.nn.losses.masked_image import draw_patches, hide, reconstruction
 from xmodal_ros.nn.losses.point_pixel import Pairs
 
@@ -42,11 +42,26 @@ def test_hidden_is_black_and_the_rest_as_it_was():
     assert (images > 0).all()
 
 
-def test_reconstruction_is_the_mean_squared_error_of_all_pixels():
+@pytest.mark.parametrize("seen_weight", [1.0, 0.1, 0.0])
+def test_reconstruction_is_a_weighted_mean_of_squared_errors(seen_weight):
     images = torch.randint(0, 256, (2, 8, 6, 3), dtype=torch.uint8, generator=generator())
     decoded = torch.rand(2, 3, 8, 6, generator=generator())
-    expected = np.mean((decoded.numpy().transpose(0, 2, 3, 1) - images.numpy() / 255) ** 2)
-    assert float(reconstruction(decoded, images)) == pytest.approx(expected, rel=1e-5)
+    hidden = torch.rand(2, 8, 6, generator=generator()) < 0.4
+    errors = (decoded.numpy().transpose(0, 2, 3, 1) - images.numpy() / 255) ** 2
+    weights = np.where(hidden.numpy(), 1, seen_weight)[..., None].repeat(3, axis=3)
+    expected = np.average(errors, weights=weights)
+    found = reconstruction(decoded, images, hidden, seen_weight)
+    assert float(found) == pytest.approx(expected, rel=1e-5)
+    nothing = reconstruction(decoded, images, torch.zeros_like(hidden), 0.0)
+    assert float(nothing) == 0
+
+
+def test_cells_are_seen_where_their_middle_is():
+    hidden = draw_patches(3, (64, 96), probability=1.0, generator=generator())
+    seen = cells_seen(hidden, 8)
+    assert seen.shape == (3, 1, 8, 12)
+    cells = hidden.view(3, 8, 8, 12, 8).transpose(2, 3).flatten(3)  # patches hold whole cells
+    assert torch.equal(seen[:, 0] == 1, ~cells.any(3))
 
 
 def test_points_are_averaged_in_the_cell_that_shows_them():

@@ -10,6 +10,7 @@ from xmodal_ros.nn.losses.rays import (
     draw_queries,
     neighbours,
     ray_loss,
+    relative_intensity,
     seen_from_sensor,
 )
 
@@ -114,6 +115,20 @@ def test_losses_agree_with_numpy():
     error = np.nanmean(np.abs(decoded[:, 1] - intensity[query]))
     assert float(found.occupancy) == pytest.approx(entropy)
     assert float(found.intensity) == pytest.approx(error)
+
+
+def test_intensity_is_relative_to_that_of_the_scans_points():
+    points = scan()
+    points[::3, :3] = 0  # no points
+    points[::3, 3] = 7.0
+    there = np.arange(len(points)) % 3 != 0
+    found = relative_intensity(points)
+    assert torch.equal(found[:, :3], points[:, :3])
+    own = points[there, 3].numpy()
+    np.testing.assert_allclose(found[there, 3], (own - own.mean()) / own.std(), rtol=1e-3)
+    brighter = points * torch.tensor([1, 1, 1, 3.0])
+    torch.testing.assert_close(relative_intensity(brighter)[there], found[there])
+    assert not relative_intensity(torch.zeros(4, 4)).any()
 
 
 def test_offsets_from_the_sensor_do_not_change_when_all_turns():

@@ -35,7 +35,7 @@ def schedule(settings, **changes):
 
 
 def test_learns_classes(scans, settings, tmp_path):
-    learned = schedule(settings, steps=40, validate_every=20, learning_rate=0.01)
+    learned = schedule(settings, steps=80, validate_every=40, learning_rate=0.01)
     run = train_segmenter(
         scans, tmp_path, settings.lidar, learned, encoder=None, mode="finetune", share=1.0
     )
@@ -62,6 +62,18 @@ def test_a_linear_probe_leaves_the_encoder_as_it_is(scans, settings, run, tmp_pa
             scans, tmp_path, settings.lidar, schedule(settings, steps=4),
             encoder=None, mode=PROBE, share=0.5,
         )  # fmt: skip
+
+
+def test_fine_tuning_begins_with_the_probes_classes(scans, settings, tmp_path):
+    still = schedule(settings, steps=1, learning_rate=0.0)
+    probed, tuned = (
+        train_segmenter(
+            scans, tmp_path / mode, settings.lidar, still, encoder=None, mode=mode, share=1.0
+        ).model.classify
+        for mode in (PROBE, "finetune")
+    )
+    assert torch.equal(probed.weight, tuned.weight)
+    assert torch.equal(probed.bias, tuned.bias)
 
 
 def test_scans_of_which_no_point_has_a_class_are_left_out(drive, settings, tmp_path, quiet):

@@ -85,6 +85,30 @@ def test_each_objective_can_be_had_alone(settings, name):
     assert all(p.grad is None for p in made.image.parameters())
 
 
+def test_what_is_hidden_of_an_image_is_read_from_points_alone(settings):
+    torch.manual_seed(0)
+    made, batch = Cmcr(settings).eval(), a_batch()
+    hidden = torch.ones(2, 32, 32, dtype=torch.bool)
+    maps = made.encoder.features(batch.scans).flatten(1, 2)
+    cells = 32 // made.image.stride
+    shared, own = torch.nn.functional.normalize(torch.randn(2, 2, 8, cells, cells), dim=2)
+
+    def decoded(hidden, maps, own):
+        found = made.reconstructions(batch, hidden, maps, shared, own)
+        assert found["image"].shape == found["geometry"].shape == (2, 3, 32, 32)
+        return found
+
+    with torch.no_grad():
+        before, other_image = decoded(hidden, maps, own), decoded(hidden, maps, own + 1)
+        other_points = decoded(hidden, maps.flip(1), own)
+        seen = decoded(~hidden, maps, own)["geometry"], decoded(~hidden, maps, own + 1)["geometry"]
+    assert torch.equal(before["geometry"], other_image["geometry"])
+    assert not torch.equal(before["image"], other_image["image"])
+    assert not torch.equal(before["geometry"], other_points["geometry"])
+    assert torch.equal(before["image"], other_points["image"])
+    assert not torch.equal(*seen)
+
+
 def test_the_codebook_moves_in_training_alone(settings):
     made = Cmcr(settings)
     codes = made.book.codes.clone()

@@ -2,9 +2,11 @@
 
 The paper (CMCR, arXiv 2412.08973) names it, and its released code does not show it. Our reading:
 the shared features of points, as codes, are put where calibration puts the points, hidden or not,
-and enter the decoder beside the image's own; the loss stays `masked_image.reconstruction`. What is
-behind a black patch can then be read from the points alone, and since codes pass their gradient
-on, the points learn to tell.
+and enter the decoder beside the image's own; the loss stays `masked_image.reconstruction`. Where a
+patch is hidden the image's own are left out: a backbone's receptive field is larger than a patch,
+and as long as its features told what was there, both losses stayed equal. What is behind a black
+patch is then read from the points, and since codes pass their gradient on, the points learn to
+tell.
 """
 
 from __future__ import annotations
@@ -13,6 +15,20 @@ import torch
 from torch import Tensor
 
 from xmodal_ros.nn.losses.point_pixel import Pairs
+
+
+def cells_seen(hidden: Tensor, stride: int) -> Tensor:
+    """1 for cells of a feature map whose middle is not hidden, else 0.
+
+    Args:
+        hidden: Of the images. Shape: (batch, H, W), bool.
+        stride: Height and width of a cell in px.
+
+    Returns:
+        Shape: (batch, 1, H / stride, W / stride), float.
+    """
+    middle = stride // 2
+    return (~hidden[:, None, middle::stride, middle::stride]).float()
 
 
 def splat(values: Tensor, pairs: Pairs, maps: Tensor, size: tuple[int, int]) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -42,12 +41,22 @@ def hide(images: Tensor, hidden: Tensor) -> Tensor:
     return images.masked_fill(hidden[:, :, :, None], 0)
 
 
-def reconstruction(decoded: Tensor, images: Tensor) -> Tensor:
-    """Mean squared error of all pixels, hidden or not, as in CMCR's released code.
+def reconstruction(
+    decoded: Tensor, images: Tensor, hidden: Tensor, seen_weight: float = 1.0
+) -> Tensor:
+    """Mean squared error of the pixels, the hidden ones of weight 1.
 
     Args:
         decoded: What the decoder made of the image with hidden patches; 0 is black, 1 is white.
             Shape: (batch, 3, H, W).
         images: The whole ones. Shape: (batch, H, W, 3), uint8.
+        hidden: True where hidden. Shape: (batch, H, W), bool.
+        seen_weight: Of pixels that are not; 1 in CMCR's released code, 0 in masked autoencoders
+            (arXiv 2111.06377).
+
+    Returns:
+        Weighted mean; 0 where no pixel has a weight.
     """
-    return F.mse_loss(decoded, images.permute(0, 3, 1, 2).to(decoded.dtype) / 255)
+    errors = (decoded - images.permute(0, 3, 1, 2).to(decoded.dtype) / 255).square().mean(1)
+    weights = torch.where(hidden, 1.0, seen_weight).to(errors.dtype)  # (B, H, W)
+    return (errors * weights).sum() / weights.sum().clamp(min=1)

@@ -98,6 +98,21 @@ def neighbours(
     return Neighbours(query, point, queries.position[query] - places[point])
 
 
+def relative_intensity(points: Tensor) -> Tensor:
+    """Points whose intensity is less the scan's mean, by its deviation.
+
+    A range-view encoder reads no other: it could not tell how bright the LiDAR is.
+
+    Args:
+        points: x, y, z in m, zeros where there is none, and intensity. Shape: (N, 4).
+    """
+    intensity = points[(points[:, :3] != 0).any(1), 3]
+    if not len(intensity):
+        return points
+    deviation = intensity.std(correction=0).clamp(min=1e-3)
+    return torch.cat([points[:, :3], (points[:, 3:] - intensity.mean()) / deviation], dim=1)
+
+
 def seen_from_sensor(offset: Tensor, points: Tensor) -> Tensor:
     """Offsets as away from the sensor, to the left and up, which a point's feature can know.
 

@@ -26,6 +26,8 @@ NEARBY = 0.95
 BARS_PX = (192, 256)
 COLOURS = 20
 """Of codes; more codes share them."""
+RECONSTRUCTED = {"image": "reconstructed", "geometry": "reconstructed with points"}
+"""Titles by objective."""
 
 
 def learned(
@@ -95,21 +97,17 @@ def _slice(model: Cmcr, points: Tensor, maps: Tensor) -> tuple[str, np.ndarray]:
 
 def _images(model: Cmcr, batch: Batch, maps: Tensor) -> Iterator[tuple[str, np.ndarray]]:
     """An image half of which is hidden, and what is made of it, without and with points."""
-    loss, settings = model.settings.loss, model.settings.image
-    if not loss.image and not loss.geometry:
-        return
+    settings = model.settings.image
     random = torch.Generator().manual_seed(0)
     size = settings.height, settings.width
     hidden = draw_patches(1, size, model.settings.draw.patch, 1.0, generator=random)
     masked = hide(batch.images, hidden)
     shared, own = model.heads(model.image(masked))
-    codes = model.book(shared.permute(0, 2, 3, 1)).values.permute(0, 3, 1, 2)
-    yield "half of it hidden", masked[0].numpy()
-    if loss.image:
-        yield "reconstructed", _image(model.decoder(own, codes))
-    if loss.geometry:
-        found = model.geometry(batch, maps, ~batch.uv[:, :, 0].isnan(), own)
-        yield "reconstructed with points", _image(model.decoder(own, codes, found))
+    decoded = model.reconstructions(batch, hidden, maps, shared, own)
+    if decoded:
+        yield "half of it hidden", masked[0].numpy()
+    for name, images in decoded.items():
+        yield RECONSTRUCTED[name], _image(images)
 
 
 def _image(decoded: Tensor) -> np.ndarray:

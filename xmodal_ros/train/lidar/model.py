@@ -15,10 +15,16 @@ from xmodal_ros.nn.cmcr import ImageDecoder, ImageHeads, RayDecoder
 from xmodal_ros.nn.codebook import Codebook, perplexity
 from xmodal_ros.nn.losses.code_alignment import code_alignment
 from xmodal_ros.nn.losses.commitment import commitment
-from xmodal_ros.nn.losses.geometry_image import splat
+from xmodal_ros.nn.losses.geometry_image import cells_seen, splat
 from xmodal_ros.nn.losses.masked_image import draw_patches, hide, reconstruction
 from xmodal_ros.nn.losses.point_pixel import Pairs, draw_pairs, point_pixel, sample_pixels
-from xmodal_ros.nn.losses.rays import draw_queries, neighbours, ray_loss, seen_from_sensor
+from xmodal_ros.nn.losses.rays import (
+    draw_queries,
+    neighbours,
+    ray_loss,
+    relative_intensity,
+    seen_from_sensor,
+)
 from xmodal_ros.nn.losses.separation import separation
 from xmodal_ros.nn.normalize import normalize
 from xmodal_ros.nn.pretrained import load_pretrained
@@ -131,7 +137,9 @@ class Cmcr(nn.Module):
             if self.training:
                 self.book.update(point.shared.detach(), pixel.detach())
             terms |= self._coded(point, pixel)
-            terms |= self._images(batch, maps, inside, shared, own)
+            decoded = self.reconstructions(batch, hidden, maps, shared, own)
+            for name, images in decoded.items():
+                terms[name] = reconstruction(images, batch.images, hidden, draw.seen_weight)
             terms |= self._rays(batch.scans, maps)
         return terms
 
@@ -145,30 +153,44 @@ class Cmcr(nn.Module):
                 pixel, pixels.values, points.values
             )
         if loss.codes:
-            posteriors = [self.book.log_posterior(x) for x in (point.shared, pixel)]
+            sharp = self.settings.codebook.temperature
+            posteriors = [self.book.log_posterior(x, sharp) for x in (point.shared, pixel)]
             terms["codes"] = code_alignment(*posteriors)
         if len(pixel):
             terms["perplexity"] = perplexity(points.code, len(self.book.codes))
         return terms
 
-    def _images(
-        self, batch: Batch, maps: Tensor, inside: Tensor, shared: Tensor, own: Tensor
+    def reconstructions(
+        self, batch: Batch, hidden: Tensor, maps: Tensor, shared: Tensor, own: Tensor
     ) -> dict[str, Tensor]:
-        """Reconstructions of images, without and with the points in them."""
-        loss, terms = self.settings.loss, dict[str, Tensor]()
+        """Images of which a part is hidden, without and with the points in them.
+
+        Args:
+            batch: Scans and whole images.
+            hidden: Shape: (B, h, w), bool.
+            maps: The scans' features. Shape: (B, H * W, C).
+            shared: The images' heads, of what is not hidden. Shape: (B, dim, h / stride, w /
+                stride).
+            own: Their specific features. Shape: as `shared`.
+
+        Returns:
+            By objective, of those that have a weight. Shape: (B, 3, h, w).
+        """
+        loss, found = self.settings.loss, dict[str, Tensor]()
         if not loss.image and not loss.geometry:
-            return terms
+            return found
         codes = self.book(shared.permute(0, 2, 3, 1)).values.permute(0, 3, 1, 2)
         if loss.image:
-            terms["image"] = reconstruction(self.decoder(own, codes), batch.images)
+            found["image"] = self.decoder(own, codes)
         if loss.geometry:
-            found = self.geometry(batch, maps, inside, own)
-            terms["geometry"] = reconstruction(self.decoder(own, codes, found), batch.images)
-        return terms
+            seen = cells_seen(hidden, self.image.stride)
+            points = self._splat(batch, maps, own)
+            found["geometry"] = self.decoder(own * seen, codes * seen, points)
+        return found
 
-    def geometry(self, batch: Batch, maps: Tensor, inside: Tensor, own: Tensor) -> Tensor:
+    def _splat(self, batch: Batch, maps: Tensor, own: Tensor) -> Tensor:
         """Codes of all points that an image shows, in the cells of its map. Shape: as `own`."""
-        example, point = inside.nonzero(as_tuple=True)
+        example, point = (~batch.uv[:, :, 0].isnan()).nonzero(as_tuple=True)
         every = Pairs(example, point, batch.uv[example, point])
         codes = self.book(self.encoder.heads(maps[example, point]).shared).values
         size = (batch.images.shape[1], batch.images.shape[2])
@@ -183,13 +205,14 @@ class Cmcr(nn.Module):
         for points, features in zip(scans.flatten(1, 2), maps, strict=True):
             there = (points[:, :3] != 0).any(1).nonzero()[:, 0]
             tellers = there[torch.randperm(len(there))[: draw.tellers].to(there.device)]
-            queries = draw_queries(points, draw.queries // len(scans), draw.depth_m)
+            told = relative_intensity(points)
+            queries = draw_queries(told, draw.queries // len(scans), draw.depth_m)
             near = neighbours(queries, points[tellers], draw.radius_m)
-            told = self.encoder.heads(features[tellers[near.point]])
-            codes = self.book(told.shared).values
+            point = self.encoder.heads(features[tellers[near.point]])
+            codes = self.book(point.shared).values
             # Offsets in radii, of 1 m in CMCR: in metres those of a work cell are next to nothing.
             offset = seen_from_sensor(near.offset, points[tellers[near.point]]) / draw.radius_m
-            found.append(ray_loss(self.rays(told.specific, codes, offset), queries, near))
+            found.append(ray_loss(self.rays(point.specific, codes, offset), queries, near))
         means = {n: torch.stack([getattr(f, n) for f in found]).mean() for n in found[0]._fields}
         return {name: mean for name, mean in means.items() if getattr(loss, name)}
 

@@ -1,4 +1,4 @@
-"""Classes of points from a range-view encoder: a linear probe, or all of it fine-tuned."""
+"""Classes of points from a range-view encoder: a linear probe, or all fine-tuned after it."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from xmodal_ros.nn.range_view import RangeViewEncoder
 from xmodal_ros.train.learning import learn, shown
 from xmodal_ros.train.lidar.examples import TRAIN, VALIDATION, LabelledScans, spread
 from xmodal_ros.train.lidar.frames import Frame
+from xmodal_ros.train.lidar.probe import fit_probe
 from xmodal_ros.train.lidar.settings import ScheduleSettings
 from xmodal_ros.train.pretrain.files import load_tensors, save_tensors, save_text
 from xmodal_ros.train.touch.run import require_same
@@ -41,28 +42,17 @@ class Segmenter(nn.Module):
     Args:
         settings: Of the encoder.
         classes: How many there are.
-        frozen: Whether the classes alone are learned; then the encoder stays as it is.
     """
 
-    def __init__(self, settings: LidarSettings, classes: int, frozen: bool) -> None:
+    def __init__(self, settings: LidarSettings, classes: int) -> None:
         super().__init__()
         self.encoder = RangeViewEncoder(settings)
         self.classify = nn.Linear(settings.channels, classes)
-        self.frozen = frozen
-        self.encoder.requires_grad_(not frozen)
-
-    def train(self, mode: bool = True) -> Segmenter:
-        """Set the mode; a frozen encoder keeps the statistics of its BatchNorm."""
-        super().train(mode)
-        if self.frozen:
-            self.encoder.eval()
-        return self
 
     def forward(self, scans: Tensor) -> Tensor:
         """Logits. Shape: (B, H, W, 4) -> (B, H, W, classes)."""
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            features = self.encoder.features(scans)
-        return self.classify(features)
+        logits: Tensor = self.classify(self.encoder.features(scans))
+        return logits
 
 
 class _Task:
@@ -145,7 +135,7 @@ def train_segmenter(
         scans: With labels.
         out: Folder of the run.
         lidar: Settings of the encoder.
-        schedule: How it learns.
+        schedule: How it learns; of it a probe reads `balance` and `seed` alone.
         encoder: Weights that `xmodal lidar pretrain` left; random ones if None.
         mode: One of `MODES`.
         share: Of the training scans, at least one.
@@ -156,7 +146,7 @@ def train_segmenter(
         SettingsError: another run is in `out`.
     """
     torch.manual_seed(schedule.seed)
-    model = Segmenter(lidar, len(scans.classes), frozen=mode == PROBE)
+    model = Segmenter(lidar, len(scans.classes)).eval()
     if encoder is not None:
         model.encoder.load_state_dict(load_tensors(encoder)[0])
     train = drawn(scans.indices(TRAIN), share, schedule.seed)
@@ -175,19 +165,40 @@ def train_segmenter(
         model.load_state_dict(load_tensors(out / WEIGHTS)[0])
         return SegmentRun(model.eval(), found)
     out.mkdir(parents=True, exist_ok=True)
-    task = _Task(model, scans, train, schedule)
-    with shown(console or Console(quiet=True), schedule.steps, out.name) as listener:
-        progress = learn(model, task, schedule, out / CHECKPOINT, listener)
-    record |= {
-        "steps": progress.step,
-        "best_step": progress.best_step,
-        "history": progress.history,
-    }
+    record |= _learned(model, scans, train, schedule, out, mode, console)
     facts = {"lidar": json.dumps(vars(lidar)), "classes": json.dumps(list(scans.classes))}
     save_tensors(out / WEIGHTS, model.state_dict(), facts)
     save_text(out / RECORD, json.dumps(record, indent=1) + "\n")
     (out / CHECKPOINT).unlink(missing_ok=True)
     return SegmentRun(model.eval(), record)
+
+
+def _learned(
+    model: Segmenter,
+    scans: LabelledScans,
+    train: np.ndarray,
+    schedule: ScheduleSettings,
+    out: Path,
+    mode: str,
+    console: Console | None,
+) -> dict[str, Any]:
+    """Change the model; how many steps that took, and what validations found.
+
+    Fine-tuning begins with the probe's classifier (arXiv 2202.10054): a random one would change
+    the encoder before it has learned what its features say.
+    """
+    weights = _class_weights(scans.counts(train), schedule.balance)
+    steps = fit_probe(model.encoder, model.classify, scans, train, weights, schedule.seed)
+    if mode == PROBE:
+        return {"steps": steps, "best_step": steps, "history": []}
+    task = _Task(model, scans, train, schedule)
+    with shown(console or Console(quiet=True), schedule.steps, out.name) as listener:
+        progress = learn(model, task, schedule, out / CHECKPOINT, listener)
+    return {
+        "steps": progress.step,
+        "best_step": progress.best_step,
+        "history": progress.history,
+    }
 
 
 def drawn(indices: np.ndarray, share: float, seed: int) -> np.ndarray:

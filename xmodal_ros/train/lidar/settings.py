@@ -80,6 +80,12 @@ class DrawSettings:
     temperature: float = setting(0.07, "of the contrast", low=0.01, high=10.0)
     masked: float = setting(0.5, "share of images half of which is hidden", low=0.0, high=1.0)
     patch: int = setting(16, "height and width of what is hidden", unit="px", low=1, high=4096)
+    seen_weight: float = setting(
+        0.1,
+        "weight of a pixel that is not hidden, when images are reconstructed",
+        low=0.0,
+        high=1.0,
+    )
     queries: int = setting(2048, "places along rays, of a batch", low=3, high=1_000_000)
     tellers: int = setting(
         4096, "points of a scan that places are told by, drawn at random", low=1, high=1_000_000
@@ -108,6 +114,7 @@ class CodebookSettings:
     patience: int = setting(
         300, "steps after which an unused code becomes a feature at hand", low=1, high=1_000_000
     )
+    temperature: float = setting(0.1, "of the posteriors over the codes", low=0.01, high=10.0)
 
     def __post_init__(self) -> None:
         validate(self, "codebook")
