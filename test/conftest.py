@@ -72,7 +72,7 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from xmodal_ros.nn.network import build_network
     from xmodal_ros.runtime.manifest import HeadCard
-    from xmodal_ros.runtime.ood import fit_statistics
+    from xmodal_ros.runtime.ood import fit_branch, fit_statistics
     from xmodal_ros.runtime.save import save_bundle
 
     torch.manual_seed(0)
@@ -95,6 +95,11 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         for name, card in heads.items()
     }
+    dim = TINY_ARCHITECTURE["dim"]
+    sensors = {  # none of the IMU: a bundle need not have all
+        name: fit_branch(rng.normal(size=(64, dim + 9)).astype(np.float32))
+        for name in ("camera", "gel")
+    }
     folder = tmp_path_factory.mktemp("bundles") / "tiny"
     save_bundle(
         folder,
@@ -105,6 +110,38 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         licence="MIT",
         card="# tiny\n\nRandom weights for tests.\n",
         statistics=statistics,
+        branch_statistics=sensors,
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def touch_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a bundle with random weights that can be taught: its material head reads a gel."""
+    torch = pytest.importorskip("torch")
+    import numpy as np
+
+    from xmodal_ros.nn.network import build_network
+    from xmodal_ros.runtime.manifest import HeadCard
+    from xmodal_ros.runtime.ood import fit_statistics
+    from xmodal_ros.runtime.save import save_bundle
+
+    torch.manual_seed(0)
+    architecture = copy.deepcopy(TINY_ARCHITECTURE)
+    del architecture["branches"]["imu"]
+    architecture["streams"] = {"camera": "camera", "tactile_left": "gel"}
+    architecture["heads"] = {"material": {"classes": 3, "streams": ["camera", "tactile_left"]}}
+    features = np.random.default_rng(0).normal(size=(64, 32)).astype(np.float32)
+    folder = tmp_path_factory.mktemp("bundles") / "touch"
+    save_bundle(
+        folder,
+        name="touch",
+        network=build_network(architecture),
+        architecture=architecture,
+        heads={"material": HeadCard("material", ("wood", "metal", "fabric"))},
+        licence="MIT",
+        card="# touch\n",
+        statistics={"material": fit_statistics(features, np.arange(64) % 3)},
     )
     return folder
 
@@ -208,6 +245,40 @@ def felt_and_scanned(tmp_path_factory: pytest.TempPathFactory) -> Path:
                     cloud = cloud_fields(now_ns, "tower", points)
                     writer.write("/lidar/points", "sensor_msgs/msg/PointCloud2", now_ns, cloud)
     return root
+
+
+def gel_image(pressed: float = 0.0) -> Any:
+    """A gel at rest `(48, 64, 3) uint8`, or pressed in its middle so much."""
+    import numpy as np
+
+    y, x = np.mgrid[:48, :64]
+    relief = pressed * 90 * np.exp(-((x - 32) ** 2 + (y - 24) ** 2) / 150)
+    return np.stack([110 + x / 4 + relief, 100 + y / 4 - relief, 90 + relief], 2).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def touching_recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """8 s of a camera and a gel that touches four times: cork, wood, cork harder, amber."""
+    import numpy as np
+
+    from xmodal_ros.data.fields import image_fields
+    from xmodal_ros.data.recording import RecordingWriter
+
+    begin_ns = 1_700_000_000_000_000_000
+    pressed = {1: ("cork", 0.6), 3: ("wood", 0.8), 5: ("cork", 1.0), 7: ("amber", 0.4)}
+    camera = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    path = tmp_path_factory.mktemp("recordings") / "touching"
+    with RecordingWriter(path) as writer:
+        for step in range(80):
+            now_ns = begin_ns + step * 100_000_000
+            label, depth = pressed.get(step // 10, ("", 0.0))
+            if step % 10 == 0:
+                writer.write("/labels/material", "std_msgs/msg/String", now_ns, {"data": label})
+            kind = "sensor_msgs/msg/Image"
+            finger = image_fields(now_ns, "finger", gel_image(depth))
+            writer.write("/tactile_left/image_raw", kind, now_ns, finger)
+            writer.write("/camera/image_raw", kind, now_ns, image_fields(now_ns, "eye", camera))
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,8 @@ from xmodal_ros.core.settings import DEFAULT_STREAMS, GROUPS, StreamSettings  # 
 
 DOCUMENTS = ("README.md", "docs/api.md", "docs/messages.md", "docs/simulation.md")
 MARKED = re.compile(r"(<!-- generated: (?P<table>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+PARTS = {".srv": ("request", "response"), ".action": ("goal", "result", "feedback")}
+"""What `---` divides, by the kind of file."""
 FIELD = re.compile(
     r"^(?P<type>[\w/\[\]]+)\s+(?P<name>\w+)(?:=(?P<value>\d+))?\s*(?:#\s*(?P<doc>.*))?$"
 )
@@ -55,19 +57,19 @@ def streams() -> str:
 
 
 def messages() -> str:
-    """One row per message and action: its purpose, from the first comment."""
+    """One row per message, service and action: its purpose, from the first comment."""
     rows = [f"| [`{p.stem}`]({_source(p)}) | {_purpose(p)} |" for p in _interfaces()]
     return "\n".join(["| interface | what it says |", "|---|---|", *rows])
 
 
 def fields() -> str:
-    """A table of fields for each message and action."""
+    """A table of fields for each message, service and action."""
     parts = []
     for path in _interfaces():
         lines = path.read_text(encoding="utf-8").splitlines()
         rows = ["| field | type | meaning |", "|---|---|---|"]
-        names = iter(("goal", "result", "feedback"))
-        if path.suffix == ".action":
+        names = iter(PARTS.get(path.suffix, ()))
+        if path.suffix in PARTS:
             rows.append(f"| **{next(names)}** | | |")
         for line in lines[1:]:
             if line == "---":

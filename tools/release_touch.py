@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from rich.console import Console
+from subset_calibration import score_subsets, subsets_page
 
 from xmodal_ros.core.types import Modality, Observation, StreamData
 from xmodal_ros.data.visual_tactile.example import CAMERA, TEST
@@ -48,7 +49,7 @@ def release(
     console = Console()
     base = read_overrides([*encoder_overrides(encoder), *(overrides or [])])
     data = open_datasets(roots, base)
-    runs, found = [], []
+    runs, found, subsets = [], [], []
     _, _, examples = prepare(data, base, cache or out / "cache")
     for seed in range(seeds):
         settings = read_overrides([f"schedule.seed={seed}"], base)
@@ -57,6 +58,7 @@ def release(
         )
         runs.append(run)
         found.append(score_parts(run, examples, [one.root.name for one in data]))
+        subsets.append(score_subsets(run, examples))
     made = {
         "data": [one.root.name for one in data],
         "encoder": encoder_title(encoder),
@@ -67,6 +69,8 @@ def release(
         "seeds": found,
     }
     save_text(results / "touch-bundle.json", json.dumps(made, indent=1, sort_keys=True) + "\n")
+    save_text(results / "touch-subsets.json", json.dumps(subsets, indent=1) + "\n")
+    save_text(results / "touch-subsets.md", subsets_page(subsets))
     written = write_bundle(
         runs[0], examples, bundle, licence=licence, metrics=found[0]["test"], card="-"
     )

@@ -89,7 +89,8 @@ def test_every_setting_says_what_it_is(group):
         ),
         (
             {"inference": {"zzz": 1}},
-            "inference: unknown setting 'zzz'. Known: bundle, backend, device, precision, threads",
+            "inference: unknown setting 'zzz'. Known: bundle, taught, backend, device, precision, "
+            "threads",
         ),
         ({"sync": {"timeout_s": "1"}}, "sync.timeout_s: got '1'; expected a number"),
         ({"sync": {"timeout_s": True}}, "sync.timeout_s: got True; expected a number"),

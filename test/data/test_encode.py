@@ -52,6 +52,7 @@ def prediction() -> Prediction:
         weights_hash="abc",
         preprocess_ns=1_000,
         inference_ns=2_000_000_123,
+        ood={"camera": 2.5, "tactile_left": 0.25},
     )
 
 
@@ -106,6 +107,9 @@ def test_info(written) -> None:
     assert info.streams == ["tactile_left", "imu", "camera"]
     ages = [age.sec * 10**9 + age.nanosec for age in info.stream_ages]
     assert ages == [0, -3_000_000, 1_500_000_000]
+    np.testing.assert_array_equal(
+        info.stream_ood_scores, np.array([0.25, np.nan, 2.5], np.float32)
+    )
     assert all(0 <= age.nanosec < 10**9 for age in info.stream_ages)
     assert (info.model_id, info.weights_hash) == ("first", "abc")
     assert (info.latency_sync.sec, info.latency_sync.nanosec) == (0, 7)

@@ -75,8 +75,27 @@ def test_scores_come_from_the_labelled_stretches(result):
     assert grasp["scores"]["accuracy"] == pytest.approx(np.mean(right))
 
 
+def test_the_area_of_risk_is_the_mean_risk_over_all_coverages(result):
+    out, summary, _ = result
+    with Recording(out / "predictions") as predictions:
+        answers = [m for t, _, _, m in predictions.messages() if t == "/perception/grasp"]
+    known = []
+    for m in answers:
+        time_s = m.header.stamp.sec - 1_700_000_000 + m.header.stamp.nanosec / 1e9
+        if not 1.0 <= time_s < 1.5:
+            confidence = m.probability if m.success else 1 - m.probability
+            known.append((confidence, m.info.ood_score, m.success is not (time_s >= 1.5)))
+    confidence, ood, wrong = (np.array(values) for values in zip(*known, strict=True))
+    for name, trust in (("confidence", confidence), ("ood", -ood)):
+        kept = [wrong[trust >= value].mean() for value in np.sort(trust)[::-1]]
+        # Not to the last digit: here those that are trusted alike come all at once.
+        area = summary["heads"]["grasp"]["risk_area"][name]
+        assert area == pytest.approx(np.mean(kept), abs=0.002)
+
+
 def test_a_head_without_labels_has_no_scores(result):
     _, summary, _ = result
+    assert summary["heads"]["material"]["risk_area"] == {}
     assert summary["heads"]["material"]["scores"] is None
     assert summary["heads"]["material"]["answers"] == 75
 
@@ -132,7 +151,9 @@ def test_the_report_shows_predictions_scores_and_problems(result):
     page = (out / "report.html").read_text()
     for text in ("Predictions over time", "What the sensors saw", "Labelled stretches", "dancing"):
         assert text in page
-    assert page.count("Plotly.newPlot(") == 5  # timeline, two confusions, ages, latencies
+    assert (
+        page.count("Plotly.newPlot(") == 7
+    )  # timeline, ages, latencies; per head confusion and risk
 
 
 def test_the_report_shows_what_the_heads_looked_at(result):

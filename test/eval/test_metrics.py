@@ -5,7 +5,12 @@ import pytest
 import torch
 from torchmetrics.classification import MulticlassAUROC, MulticlassCalibrationError
 
-from xmodal_ros.eval.metrics import calibration_floor, expected_calibration_error, score
+from xmodal_ros.eval.metrics import (
+    calibration_floor,
+    expected_calibration_error,
+    risk_by_coverage,
+    score,
+)
 
 
 def random_case(classes, n=400, seed=0):
@@ -74,3 +79,16 @@ def test_auc_is_undefined_with_one_class():
 def test_shapes_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match=r"got \(3, 2\) and \(2,\)"):
         score(np.ones((3, 2)), np.zeros(2, int))
+
+
+def test_risk_is_the_share_of_wrong_answers_among_the_most_trusted():
+    trust, wrong = np.array([0.2, 0.9, 0.5, 0.7]), np.array([True, False, True, False])
+    np.testing.assert_allclose(risk_by_coverage(trust, wrong), [0, 0, 1 / 3, 1 / 2])
+    np.testing.assert_allclose(risk_by_coverage(-trust, wrong), [1, 1, 2 / 3, 1 / 2])
+
+
+def test_answers_that_are_trusted_alike_are_not_told_apart():
+    wrong = np.array([True, False, False, True, False])
+    trust = np.array([1.0, 1.0, 1.0, 0.0, 0.0])
+    np.testing.assert_allclose(risk_by_coverage(trust, wrong), [1 / 3, 1 / 3, 1 / 3, 3 / 8, 2 / 5])
+    np.testing.assert_allclose(risk_by_coverage(np.zeros(5), wrong), np.full(5, 0.4))

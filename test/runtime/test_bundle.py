@@ -21,6 +21,7 @@ from xmodal_ros.nn.network import build_network
 from xmodal_ros.runtime import bundle as module
 from xmodal_ros.runtime.bundle import DEFAULT, Bundle, check_bundle, default_bundle
 from xmodal_ros.runtime.manifest import HeadCard, file_hash
+from xmodal_ros.runtime.ood import fit_branch
 from xmodal_ros.runtime.save import save_bundle
 
 
@@ -97,11 +98,14 @@ def test_what_was_saved_is_loaded(tiny_architecture, tmp_path):
     statistics = {"grasp": {"means": np.ones((2, 32), np.float32)}}
     heads = {
         "material": HeadCard("material", ("a", "b", "c")),
-        "grasp": HeadCard("grasp", ("fail", "success"), 2.5, 0.6, 0.4),
+        "grasp": HeadCard(
+            "grasp", ("fail", "success"), 2.5, 0.6, 0.4, temperatures=(("tactile_left", 3.0),)
+        ),
         "activity": HeadCard("activity", tuple("abcde")),
     }
     statistics["grasp"]["whitening"] = np.eye(32, dtype=np.float32)
     statistics["grasp"]["scale"] = np.ones(1, np.float32)
+    looks = np.random.default_rng(0).normal(size=(99, 32 + 9)).astype(np.float32)
     bundle = save_bundle(
         tmp_path / "new" / "name",
         name="name",
@@ -113,6 +117,7 @@ def test_what_was_saved_is_loaded(tiny_architecture, tmp_path):
         training={"seed": 7, "sizes": (1, np.int64(2))},
         metrics={"auc": np.float32(0.5)},
         statistics=statistics,
+        branch_statistics={"gel": fit_branch(looks)},
     )
     assert (bundle.id, bundle.licence, bundle.heads) == ("name", "BSD-2-Clause", heads)
     assert bundle.training == {"seed": 7, "sizes": [1, 2]}
@@ -121,6 +126,10 @@ def test_what_was_saved_is_loaded(tiny_architecture, tmp_path):
     np.testing.assert_array_equal(
         bundle.statistics()["grasp"]["whitening"], statistics["grasp"]["whitening"]
     )
+    known = bundle.stream_statistics()
+    assert known.keys() == {"tactile_left", "tactile_right"}
+    for name, value in fit_branch(looks).items():
+        np.testing.assert_array_equal(known["tactile_left"][name], value)
     loaded = bundle.network()
     assert not loaded.training
     for name, value in network.state_dict().items():
@@ -184,6 +193,19 @@ def test_each_tensor_that_does_not_fit_is_named(copy):
         "weights.safetensors lacks heads.grasp.classifier.bias (2,)",
         "weights.safetensors: heads.material.classifier.weight has shape (4, 32), "
         "expected (3, 32)",
+    ]
+
+
+def test_statistics_of_sensors_are_checked(copy):
+    tensors = load_file(copy / "weights.safetensors")
+    del tensors["branch_statistics.camera.scale"]
+    tensors["branch_statistics.gel.means"] = torch.zeros(1, 32)
+    tensors["branch_statistics.lidar.scale"] = torch.zeros(1)
+    rewrite(copy, tensors)
+    assert sorted(check_bundle(copy)) == [
+        "weights.safetensors has branch_statistics.lidar.scale, which the architecture does not",
+        "weights.safetensors lacks branch_statistics.camera.scale (1,)",
+        "weights.safetensors: branch_statistics.gel.means has shape (1, 32), expected (1, 41)",
     ]
 
 
@@ -271,6 +293,22 @@ def test_a_manifest_that_is_not_a_mapping_is_named(copy, text, problem):
         ),
         (("heads", "grasp", "temperature"), float("nan"), "heads.grasp.temperature: got nan"),
         (("heads", "grasp", "abstain_below"), "high", "heads.grasp.abstain_below: got 'high'"),
+        (
+            ("heads", "grasp", "temperatures"),
+            [["tactile_left", 0]],
+            "heads.grasp.temperatures: got ('tactile_left', 0); expected names of streams, and a",
+        ),
+        (("heads", "grasp", "temperatures"), 2.0, "heads.grasp.temperatures: got 2.0; expected"),
+        (
+            ("heads", "grasp", "temperatures"),
+            [["tactile_right+tactile_left", 2.0]],
+            "heads.grasp.temperatures has 'tactile_right+tactile_left', expected some, not all",
+        ),
+        (
+            ("heads", "grasp", "temperatures"),
+            [["camera", 2.0]],
+            "heads.grasp.temperatures has 'camera', expected some, not all, of tactile_left+",
+        ),
         (("heads", "grasp", "treshold"), 0.5, "heads.grasp: unknown setting 'treshold'. Did you"),
         (
             ("architecture", "branches", "camera", "backbone"),

@@ -10,7 +10,7 @@ from xmodal_ros.core.errors import DataError
 from xmodal_ros.core.settings import InferenceSettings
 from xmodal_ros.core.types import Modality, StreamData
 from xmodal_ros.runtime.bundle import Bundle
-from xmodal_ros.runtime.ood import ood_score
+from xmodal_ros.runtime.ood import branch_feature, look, ood_score
 from xmodal_ros.runtime.predictor import Predictor
 from xmodal_ros.runtime.preprocess import resize_image
 from xmodal_ros.runtime.save import save_bundle
@@ -25,10 +25,14 @@ def predictor(bundle):
 
 
 def same(first, second) -> bool:
-    return first.heads.keys() == second.heads.keys() and all(
-        np.array_equal(head.probabilities, second.heads[name].probabilities)
-        and head.ood_score == second.heads[name].ood_score
-        for name, head in first.heads.items()
+    return (
+        first.heads.keys() == second.heads.keys()
+        and all(
+            np.array_equal(head.probabilities, second.heads[name].probabilities)
+            and head.ood_score == second.heads[name].ood_score
+            for name, head in first.heads.items()
+        )
+        and first.ood == second.ood
     )
 
 
@@ -87,6 +91,20 @@ def test_thresholds_decide_and_abstain(tiny_bundle, observe):
         assert head.abstained
 
 
+def test_a_temperature_is_that_of_the_streams_that_are_there(tiny_bundle, observe):
+    bundle = Bundle.load(tiny_bundle)
+    card = dataclasses.replace(bundle.heads["grasp"], temperatures=(("tactile_right", 10.0),))
+    warmer = dataclasses.replace(bundle, heads={**bundle.heads, "grasp": card})
+    with Predictor(bundle, SETTINGS) as usual, Predictor(warmer, SETTINGS) as changed:
+        for streams in (("tactile_left", "tactile_right"), ("tactile_left",)):
+            before, after = (p.predict(observe(1, streams)) for p in (usual, changed))
+            assert same(before, after)
+        right = observe(1, ("tactile_right",))
+        before, after = (p.predict(right).heads["grasp"].probabilities for p in (usual, changed))
+    odds = np.log(before[1] / before[0]) / 10
+    assert np.log(after[1] / after[0]) == pytest.approx(odds, rel=1e-3)
+
+
 def test_depends_on_the_observation_alone(bundle, predictor, observe):
     fresh = []
     for step in range(4):
@@ -104,6 +122,28 @@ def test_depends_on_the_observation_alone(bundle, predictor, observe):
     predictor.clear()
     assert same(twin, predictor.predict(other))
     assert not same(twin, fresh[3])
+
+
+def test_a_stream_is_scored_by_its_embedding_and_what_was_read(bundle, predictor, observe):
+    observation = observe(5)
+    prediction = predictor.predict(observation)
+    known = bundle.stream_statistics()
+    assert known.keys() == {"camera", "tactile_left", "tactile_right"}
+    expected = {}
+    for name, statistics in known.items():
+        spec, newest = bundle.inputs[name], observation.streams[name].data
+        seen = look(resize_image(newest, spec.height, spec.width))
+        feature = branch_feature(prediction.embeddings[name], seen)
+        expected[name] = ood_score(feature, statistics)
+    assert prediction.ood == pytest.approx(expected)
+    dark = dataclasses.replace(
+        observation.streams["camera"], data=np.zeros((96, 128, 3), np.uint8)
+    )
+    streams = {**observation.streams, "camera": dark}
+    changed = predictor.predict(dataclasses.replace(observation, streams=streams)).ood
+    assert changed == {**prediction.ood, "camera": changed["camera"]}
+    assert changed["camera"] != prediction.ood["camera"]
+    assert predictor.predict(observe(5, ("imu", "camera"))).ood.keys() == {"camera"}
 
 
 def test_a_frame_is_encoded_once(bundle, observe):

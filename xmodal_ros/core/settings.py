@@ -117,6 +117,9 @@ class InferenceSettings:
     """Which bundle runs, and on what."""
 
     bundle: str = setting("", "folder of the model bundle; empty for the one that is installed")
+    taught: str = setting(
+        "", "file of the materials that the bundle is taught, made with the first; empty for none"
+    )
     backend: str = setting(
         "auto", "inference backend", choices=["auto", "torch", "openvino", "onnxruntime"]
     )

@@ -156,6 +156,8 @@ class HeadPrediction:
     """How its classes follow one another, where the bundle has learned it."""
     over_time: OverTime | None = None
     """Set where `probabilities` are filtered over time."""
+    feature: np.ndarray | None = None
+    """What the head's classifier read, `(d,) float32`; None where nothing tells."""
 
     @property
     def label(self) -> str:
@@ -182,3 +184,6 @@ class Prediction:
     weights_hash: str
     preprocess_ns: int = 0
     inference_ns: int = 0
+    ood: Mapping[str, float] = field(default_factory=dict)
+    """Distance of what each stream gave from the training data, 1 = the training set's 99th
+    percentile; streams of which that is not known are absent."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from xmodal_ros.core.types import HeadPrediction, Modality, OverTime, Prediction
 
 Fields = dict[str, Any]
@@ -64,6 +66,9 @@ def _info(prediction: Prediction, head: HeadPrediction, sync_ns: int) -> Fields:
         "modalities_expected": head.expected,
         "streams": list(prediction.age_ns),
         "stream_ages": [seconds(age_ns) for age_ns in prediction.age_ns.values()],
+        "stream_ood_scores": np.array(
+            [prediction.ood.get(stream, np.nan) for stream in prediction.age_ns], np.float32
+        ),
         "model_id": prediction.model_id,
         "weights_hash": prediction.weights_hash,
         "latency_sync": seconds(sync_ns),

@@ -30,6 +30,7 @@ from xmodal_ros.eval.summary import Evaluation, ModelFacts, RecordingFacts, summ
 from xmodal_ros.runtime.bundle import Bundle
 from xmodal_ros.runtime.focus import Focus
 from xmodal_ros.runtime.predictor import Predictor
+from xmodal_ros.runtime.teach import Teachable
 
 MOMENTS = 8
 NAMESPACE = "/perception"
@@ -74,7 +75,7 @@ def evaluate(
 
     Raises:
         DataError: the recording cannot be read or lacks the anchor's topic.
-        BundleError: the bundle is not whole.
+        BundleError: the bundle is not whole, or materials were taught to another one.
         DeviceError: a device or backend asked for by name is not there.
     """
     evaluation = predict(recording, out, settings or Settings(), listener)
@@ -98,13 +99,14 @@ def predict(
         ):
             moments = _Moments(tracks, source, predictor, points)
             predictor.warm_up()
+            teachable = Teachable(predictor, used.inference.taught)
             throttle, smoother = Throttle(), Smoother(used.smoothing)
             begun_ns = before_ns = time.perf_counter_ns()
             for observation in replay:
                 if not throttle.admits(observation.stamp_ns, used.output.max_rate_hz):
                     continue
                 read_ns = time.perf_counter_ns() - before_ns
-                prediction = smoother.apply(predictor.predict(observation))
+                prediction = smoother.apply(teachable.predict(observation))
                 for head, (type_name, fields) in encode(prediction).items():
                     writer.write(f"{NAMESPACE}/{head}", type_name, prediction.stamp_ns, fields)
                 gathered.add(prediction, read_ns)

@@ -106,6 +106,22 @@ def confusion(matrix: np.ndarray, labels: Sequence[str]) -> go.Figure:
     return _styled(figure, 150 + 30 * len(names))
 
 
+def risks(curves: Mapping[str, np.ndarray]) -> go.Figure:
+    """Share of wrong answers `(n,)` among those kept, by what they are sorted by."""
+    figure = go.Figure()
+    for (name, risk), color in zip(curves.items(), COLORS, strict=False):
+        figure.add_scatter(
+            x=_thin(np.arange(1, len(risk) + 1) / len(risk)).astype(np.float32),
+            y=_thin(risk).astype(np.float32),
+            name=f"by {name}",
+            line={"color": color, "width": 1.5},
+        )
+    figure.update_layout(legend={"orientation": "h", "y": 1.2, "x": 0})
+    figure.update_xaxes(title_text="share of answers kept", range=[0, 1])
+    figure.update_yaxes(title_text="wrong among them", rangemode="tozero")
+    return _styled(figure, 280)
+
+
 def _title(head: HeadResult) -> str:
     truth = " · amber: true label" if head.segments else " · no labels in the recording"
     what = f"P({head.labels[1]})" if len(head.labels) == 2 else "probability of each class"

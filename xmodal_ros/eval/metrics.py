@@ -125,6 +125,25 @@ def calibration_floor(probabilities: np.ndarray, bins: int = 15, draws: int = 20
     return float(np.mean([_distance(confidence, correct, bins) for correct in drawn]))
 
 
+def risk_by_coverage(trust: np.ndarray, wrong: np.ndarray) -> np.ndarray:
+    """Share of wrong answers among those that are trusted most, however many are kept.
+
+    The risk-coverage curve of Geifman and El-Yaniv 2017, "Selective Classification for Deep Neural
+    Networks"; its mean is the area under it (AURC), which for a trust that says nothing is the
+    share of wrong answers among all.
+
+    Args:
+        trust: `(N,)`, higher for answers to be kept first; equal ones are kept together.
+        wrong: `(N,) bool`.
+
+    Returns:
+        `(N,)`: of the first, of the first two, and so on.
+    """
+    _, group = np.unique(-np.asarray(trust, np.float64), return_inverse=True)
+    mean = np.bincount(group, weights=wrong) / np.bincount(group)
+    return np.asarray(np.cumsum(mean[np.sort(group)]) / np.arange(1, len(group) + 1))
+
+
 def _distance(confidence: np.ndarray, correct: np.ndarray, bins: int) -> float:
     place = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps = np.bincount(place, weights=correct - confidence, minlength=bins)

@@ -49,6 +49,11 @@ def write_report(evaluation: Evaluation, summary: Mapping[str, Any], path: Path)
             for name, head in evaluation.heads.items()
             if head.scores
         },
+        risks={
+            name: _html(figures.risks(head.risks))
+            for name, head in evaluation.heads.items()
+            if head.scores
+        },
         points={name: part for name, part in summary["points"].items() if part["scores"]},
         colours={
             name: "#" + "".join(f"{value:02x}" for value in class_colours(np.array(k)))

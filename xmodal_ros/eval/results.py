@@ -9,7 +9,7 @@ import numpy as np
 
 from xmodal_ros.core.types import Prediction
 from xmodal_ros.data.labels import NO_LABEL, Interval, Track
-from xmodal_ros.eval.metrics import Scores, score
+from xmodal_ros.eval.metrics import Scores, risk_by_coverage, score
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class HeadResult:
     """`(N,) int64`, the class decided for."""
     abstained: np.ndarray
     """`(N,) bool`."""
+    ood_scores: np.ndarray
+    """`(N,) float64`, NaN where the bundle knows nothing of its training data."""
     truth: np.ndarray
     """`(N,) int64` class index, `NO_LABEL` or `UNKNOWN_LABEL`."""
     segments: tuple[Interval, ...]
@@ -51,6 +53,22 @@ class HeadResult:
         if not known.any():
             return None
         return score(self.probabilities[known], self.truth[known], self.class_ids[known])
+
+    @property
+    def risks(self) -> dict[str, np.ndarray]:
+        """Risk by coverage `(n,)` of the labelled answers, by what they are sorted by.
+
+        Empty without labels; "ood" is absent where a score of them is not known.
+        """
+        known = self.truth >= 0
+        wrong = (self.class_ids != self.truth)[known]
+        place = np.arange(len(self.class_ids)), self.class_ids
+        trusts = {"confidence": self.probabilities[place], "ood": -self.ood_scores}
+        return {
+            name: risk_by_coverage(trust[known], wrong)
+            for name, trust in trusts.items()
+            if known.any() and np.isfinite(trust[known]).all()
+        }
 
     @property
     def unknown_labels(self) -> tuple[str, ...]:
@@ -103,6 +121,7 @@ class Gathered:
             probabilities=np.stack([a.probabilities for a in answers]),
             class_ids=np.array([a.class_id for a in answers], dtype=np.int64),
             abstained=np.array([a.abstained for a in answers]),
+            ood_scores=np.array([a.ood_score for a in answers]),
             truth=track.indices(stamps.tolist(), answers[0].labels) if track else none,
             segments=track.intervals if track else (),
         )

@@ -151,6 +151,7 @@ def _head(head: HeadResult) -> dict[str, Any]:
         "abstained": int(head.abstained.sum()),
         "labelled_segments": head.labelled_segments,
         "scores": None,
+        "risk_area": {name: float(risk.mean()) for name, risk in head.risks.items()},
     }
     if scores:
         plain = dataclasses.asdict(scores)

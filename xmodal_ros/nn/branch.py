@@ -53,6 +53,7 @@ class ContrastiveEncoder(nn.Module):
         self, settings: BranchSettings, dim: int, frozen: bool, embedding: str = "linear"
     ) -> None:
         super().__init__()
+        self.dim = dim
         self.encoder = build_encoder(settings)
         self.embed = projection(self.encoder.pooled_width, dim, embedding)
         self.frozen = frozen

@@ -16,6 +16,7 @@ from xmodal_ros.data.encode import POINTS, message_type
 from xmodal_ros.runtime.bundle import Bundle
 from xmodal_ros.runtime.memory import memory_bytes
 from xmodal_ros.runtime.predictor import Predictor
+from xmodal_ros.runtime.teach import Teachable
 
 
 class Model:
@@ -25,7 +26,8 @@ class Model:
         settings: All settings of the node.
 
     Raises:
-        BundleError: the bundle is damaged or does not fit.
+        BundleError: the bundle is damaged or does not fit, or materials were taught to another.
+        DataError: the file of taught materials is damaged.
         DeviceError: the device or backend that was asked for is not there.
         SettingsError: no stream, or one of another modality than the bundle's, is configured for
         it.
@@ -42,6 +44,7 @@ class Model:
         self.modalities = {name: spec.modality for name, spec in self.bundle.inputs.items()}
         self.predictor = Predictor(self.bundle, settings.inference)
         self.predictor.warm_up()
+        self.teachable = Teachable(self.predictor, settings.inference.taught)
 
     def info(self, stamp: Time) -> ModelInfo:
         """The message that describes the model."""
@@ -58,7 +61,7 @@ class Model:
                 HeadInfo(
                     name=name,
                     task=head.task,
-                    labels=list(head.labels),
+                    labels=list(self.teachable.labels(name)),
                     streams=list(bundle.spec.heads[name].streams),
                     modalities=bundle.expected(name),
                     threshold=head.threshold,

@@ -29,6 +29,7 @@ from xmodal_ros.ros.outputs import Outputs
 from xmodal_ros.ros.overlays import Overlays
 from xmodal_ros.ros.point_labels import PointLabels
 from xmodal_ros.ros.session import Session
+from xmodal_ros.ros.teach_server import TeachServer
 
 NAME = "perception"
 _Transition = Callable[[Any, LifecycleState], TransitionCallbackReturn]
@@ -76,7 +77,8 @@ class PerceptionNode(LifecycleNode):
         self._overlays = Overlays(self, model.predictor)
         self._points = PointLabels(self, model.predictor, self._settings.output.points)
         self._info = self.create_publisher(ModelInfo, "~/model_info", qos.latched())
-        self._info.publish(model.info(self.get_clock().now().to_msg()))
+        self._tell(model)
+        self._teach = TeachServer(self, model.teachable, lambda: self._tell(model))
         self._diagnostics = Diagnostics(self.get_fully_qualified_name().strip("/"), model.settings)
         self._reports = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._timer = self.create_timer(
@@ -146,10 +148,15 @@ class PerceptionNode(LifecycleNode):
             self._outputs.close()
             self._overlays.close()
             self._points.close()
+            self._teach.close()
             self.destroy_timer(self._timer)
             self.destroy_publisher(self._info)
             self.destroy_publisher(self._reports)
         self._model = None
+
+    def _tell(self, model: Model) -> None:
+        """Publish what the model is, and the labels that were taught."""
+        self._info.publish(model.info(self.get_clock().now().to_msg()))
 
     def _used(self) -> Settings:
         """The settings with the streams that the model reads."""

@@ -57,7 +57,7 @@ class Session:
         self.pipeline = Pipeline(
             settings,
             model.windows,
-            model.predictor,
+            model.teachable,
             self._publish,
             self._failed,
             self._refused,

@@ -11,12 +11,19 @@ import numpy as np
 import numpy.typing as npt
 
 from xmodal_ros.core.errors import BundleError, SettingsError
-from xmodal_ros.core.range_image import RangeView
+from xmodal_ros.core.range_image import RangeView, middle
 from xmodal_ros.core.settings import Settings
-from xmodal_ros.core.types import Modality
+from xmodal_ros.core.types import IMU_VALUES, Modality, StreamData
 from xmodal_ros.core.windows import Clip, Nearest, Resampled, Window
 from xmodal_ros.runtime.check import read_manifest
-from xmodal_ros.runtime.manifest import MANIFEST, STATISTICS, WEIGHTS, Manifest, PointsCard
+from xmodal_ros.runtime.manifest import (
+    BRANCH_STATISTICS,
+    MANIFEST,
+    STATISTICS,
+    WEIGHTS,
+    Manifest,
+    PointsCard,
+)
 
 if TYPE_CHECKING:
     from xmodal_ros.nn.architecture import Architecture
@@ -44,6 +51,19 @@ class InputSpec:
         if isinstance(self.window, Clip):
             return self.window.frames
         return self.window.samples if isinstance(self.window, Resampled) else 1
+
+    def blank(self) -> StreamData:
+        """What the stream gives when all of it is zero, of a scan but for one point."""
+        image = np.zeros((self.height, self.width, 3), np.uint8)
+        if self.modality is Modality.IMU:
+            window = np.zeros((self.frames, IMU_VALUES), np.float32)
+            return StreamData(self.modality, window, (0,), 0)
+        if self.view:
+            return StreamData(self.modality, middle(self.view), (0,), 0)
+        if self.modality is Modality.TACTILE:
+            stamps, clip = tuple(range(self.frames)), (image,) * self.frames
+            return StreamData(self.modality, image, stamps, 0, clip)
+        return StreamData(self.modality, image, (0,), 0)
 
     @property
     def spacing_s(self) -> float:
@@ -136,21 +156,30 @@ class Bundle(Manifest):
 
         network = Network(self.spec)
         state = load_file(self.path / WEIGHTS)
+        others = (STATISTICS, BRANCH_STATISTICS)
         network.load_state_dict(
-            {k: v for k, v in state.items() if not k.startswith(f"{STATISTICS}.")}
+            {k: v for k, v in state.items() if k.partition(".")[0] not in others}
         )
         return network.eval()
 
     def statistics(self) -> dict[str, dict[str, npt.NDArray[np.float32]]]:
         """Out-of-distribution statistics by head, where there are any."""
+        return self._statistics(STATISTICS)
+
+    def stream_statistics(self) -> dict[str, dict[str, npt.NDArray[np.float32]]]:
+        """Out-of-distribution statistics by stream, those of its branch, where there are any."""
+        known = self._statistics(BRANCH_STATISTICS)
+        return {s: known[branch] for s, branch in self.spec.streams.items() if branch in known}
+
+    def _statistics(self, prefix: str) -> dict[str, dict[str, npt.NDArray[np.float32]]]:
         from safetensors import safe_open
 
         found: dict[str, dict[str, npt.NDArray[np.float32]]] = {}
         with safe_open(self.path / WEIGHTS, framework="numpy") as tensors:
             for key in tensors.keys():  # noqa: SIM118, not a mapping
-                if key.startswith(f"{STATISTICS}."):
-                    _, head, name = key.split(".")
-                    found.setdefault(head, {})[name] = tensors.get_tensor(key)
+                if key.startswith(f"{prefix}."):
+                    _, owner, name = key.split(".")
+                    found.setdefault(owner, {})[name] = tensors.get_tensor(key)
         return found
 
 

@@ -13,11 +13,11 @@ import yaml
 from xmodal_ros.core.declare import from_mapping
 from xmodal_ros.core.errors import SettingsError, UserError
 from xmodal_ros.core.types import IMU_VALUES
+from xmodal_ros.runtime.check_tensors import Shapes, compare
 from xmodal_ros.runtime.manifest import (
     CARD,
     FORMAT,
     MANIFEST,
-    STATISTICS,
     WEIGHTS,
     BackendRecord,
     HeadCard,
@@ -47,7 +47,6 @@ _KINDS: tuple[tuple[str, type[Any], str], ...] = (
 
 _NAMES = {"heads": "head", "points": "classes of points of branch"}
 
-Shapes = dict[str, tuple[int, ...]]
 Card = TypeVar("Card", HeadCard, PointsCard)
 
 
@@ -75,10 +74,12 @@ def read_manifest(folder: Path) -> tuple[Manifest | None, list[str]]:
     points = _cards(
         PointsCard, "points", manifest.get("points", {}), spec.points if spec else None, problems
     )
+    for name, card in heads.items():
+        _require_subsets(name, card, spec, problems)
     spaces = _spaces(manifest.get("spaces", ()), spec, problems)
     records = _records(manifest.get("backends"), problems)
     if spec is not None and tensors is not None:
-        _compare(spec, tensors, problems)
+        compare(spec, tensors, problems)
     if spec is None:
         return None, problems
     return Manifest(
@@ -197,8 +198,8 @@ def _cards(
         where = f"{part}.{name}"
         try:
             labels = tuple(entry["labels"])
-            rates = {"rates": _rows(entry["rates"])} if "rates" in entry else {}
-            card = from_mapping(kind, {**entry, "labels": labels, **rates}, where)
+            rows = {k: _rows(entry[k]) for k in ("rates", "temperatures") if k in entry}
+            card = from_mapping(kind, {**entry, "labels": labels, **rows}, where)
         except SettingsError as error:
             problems.append(
                 f"{where}.{error}" if not error.where.startswith(where) else str(error)
@@ -222,6 +223,22 @@ def _cards(
         if n not in values
     ]
     return cards
+
+
+def _require_subsets(
+    head: str, card: HeadCard, spec: Architecture | None, problems: list[str]
+) -> None:
+    """Temperatures are of some of a head's streams, not of all, in its order."""
+    if spec is None or head not in spec.heads:
+        return
+    streams = spec.heads[head].streams
+    for names, _ in card.temperatures:
+        there = names.split("+")
+        if there != [s for s in streams if s in there] or len(there) == len(streams):
+            problems.append(
+                f"heads.{head}.temperatures has '{names}', expected some, not all, of "
+                f"{'+'.join(streams)} in this order"
+            )
 
 
 def _rows(value: Any) -> Any:
@@ -263,30 +280,3 @@ def _records(values: Any, problems: list[str]) -> tuple[BackendRecord, ...]:
     except (UserError, TypeError, AttributeError) as error:
         problems.append(f"backends: {error}")
         return ()
-
-
-def _compare(spec: Architecture, tensors: Shapes, problems: list[str]) -> None:
-    """Compare the tensors with those the architecture needs, without allocating any."""
-    import torch
-
-    from xmodal_ros.nn.network import Network
-
-    try:
-        with torch.device("meta"):
-            network = Network(spec)
-    except SettingsError as error:
-        problems.append(str(error))
-        return
-    expected: Shapes = {k: tuple(v.shape) for k, v in network.state_dict().items()}
-    for head in {k.split(".")[1] for k in tensors if k.startswith(f"{STATISTICS}.")}:
-        classes, dim = spec.heads[head].classes if head in spec.heads else 0, spec.trunk.dim
-        # A class of which there was no example to train on has no mean.
-        known = min(tensors.get(f"{STATISTICS}.{head}.means", (classes,))[0], classes)
-        shapes = {"means": (known, dim), "whitening": (dim, dim), "scale": (1,)}
-        expected.update({f"{STATISTICS}.{head}.{k}": v for k, v in shapes.items()})
-    problems += [f"{WEIGHTS} lacks {k} {v}" for k, v in expected.items() if k not in tensors]
-    for name, shape in tensors.items():
-        if name not in expected:
-            problems.append(f"{WEIGHTS} has {name}, which the architecture does not")
-        elif shape != expected[name]:
-            problems.append(f"{WEIGHTS}: {name} has shape {shape}, expected {expected[name]}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 WEIGHTS, MANIFEST, CARD = "weights.safetensors", "bundle.yaml", "README.md"
 FORMAT = 1
 TASKS = ("material", "activity", "grasp")
-STATISTICS = "statistics"  # prefix, in the weights file, of the out-of-distribution statistics
+# Prefixes, in the weights file, of the out-of-distribution statistics of heads and of branches.
+STATISTICS, BRANCH_STATISTICS = "statistics", "branch_statistics"
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,20 @@ class HeadCard:
         1.0, "time in which answers count as one, with rates", unit="s", low=0.01, high=60.0
     )
 
+    temperatures: tuple[tuple[str, float], ...] = setting(
+        (), "[streams, temperature] for where only those, joined by +, of the head's are there"
+    )
+
     def __post_init__(self) -> None:
         validate(self, "")
         if self.rates:
             _require_rates(self.rates, len(self.labels))
+        for row in self.temperatures:
+            _require_temperature(row)
+
+    def temperature_of(self, streams: Iterable[str]) -> float:
+        """What divides the logits where these streams, in the head's order, are there."""
+        return dict(self.temperatures).get("+".join(streams), self.temperature)
 
     @property
     def order(self) -> Order | None:
@@ -119,6 +130,17 @@ def _require_rates(rates: Sequence[Sequence[float]], count: int) -> None:
             where="rates",
             expected=f"{count} rows of {count} numbers from 0 on, 0 on the diagonal",
         )
+
+
+def _require_temperature(row: Any) -> None:
+    match row:
+        case (str(), int() | float() as value) if 0.01 <= value <= 100:
+            return
+    raise SettingsError(
+        f"got {row!r}",
+        where="temperatures",
+        expected="names of streams, and a value from 0.01 to 100",
+    )
 
 
 def file_hash(path: Path) -> str:

@@ -1,21 +1,29 @@
-"""Out-of-distribution score: distance of a feature from the training data, 1 = 99th percentile.
+"""Out-of-distribution scores: distances from the training data, 1 = 99th percentile.
 
-Mahalanobis distance to the nearest class mean with one covariance for all classes (Lee et al.
-2018, arXiv 1807.03888).
+Of what a head's classifier reads: Mahalanobis distance to the nearest class mean with one
+covariance for all classes (Lee et al. 2018, arXiv 1807.03888). Of what a sensor gives: the same
+distance, to one mean, of its embedding together with what its input looks like without a network.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
+
+from xmodal_ros.core.types import IMU_VALUES, Modality
 
 Array = npt.NDArray[np.float32]
 
 _SHRINKAGE = (
     0.05  # of the covariance towards a multiple of the identity: few samples, many dimensions
 )
+_ROWS = 8  # every so many are looked at: in every image of every prediction
+_LIDAR_CHANNELS = 4  # of a range image
+_FLOOR = 1e-3  # in the input's unit; there is no logarithm of 0
 
 
 def fit_statistics(features: Array, labels: npt.NDArray[np.integer]) -> dict[str, Array]:
@@ -44,12 +52,63 @@ def fit_statistics(features: Array, labels: npt.NDArray[np.integer]) -> dict[str
     return statistics
 
 
+def fit_branch(features: Array) -> dict[str, Array]:
+    """Describe the training data of one branch.
+
+    Args:
+        features: From `branch_feature`. Shape: (N, f).
+
+    Returns:
+        As `fit_statistics`, of one class.
+    """
+    # Grey levels and parts of a unit vector: without this, shrinking would hide the latter.
+    spread = np.maximum(features.std(0), 1e-6)
+    statistics = fit_statistics(features / spread, np.zeros(len(features), np.int64))
+    return {
+        "means": statistics["means"] * spread,
+        "whitening": statistics["whitening"] / spread,
+        "scale": statistics["scale"],
+    }
+
+
+def branch_feature(embedding: Array, look: Array) -> Array:
+    """What a branch's statistics are about. Shapes: (d,) and (l,), or with a batch axis each."""
+    return np.concatenate([embedding, look], axis=-1, dtype=np.float32)
+
+
+def look(data: npt.NDArray[Any]) -> Array:
+    """What an input looks like, which a network may be made not to see.
+
+    A gel's lighting does not reach its encoder (`nn/normalize.py`); a dark gel looks to it like
+    one without contact.
+
+    Args:
+        data: What the network reads of one image (height, width, C), of every eighth row, or one
+            window (samples, C).
+
+    Returns:
+        Of each channel the mean, and the logarithms of the deviation and of that of differences
+        between neighbours in a row or in time. Shape: (3 C,).
+    """
+    rows = data[::_ROWS] if data.ndim == 3 else data[None]
+    steps = cv2.subtract(rows[:, 1:], rows[:, :-1], dtype=cv2.CV_32F)
+    mean, deviation = cv2.meanStdDev(rows)
+    texture = cv2.meanStdDev(steps)[1]
+    made = [mean, np.log(deviation + _FLOOR), np.log(texture + _FLOOR)]
+    return np.concatenate(made, dtype=np.float32)[:, 0]
+
+
+def look_size(modality: Modality) -> int:
+    """Length of what `look` gives of inputs of a modality."""
+    return 3 * {Modality.IMU: IMU_VALUES, Modality.LIDAR: _LIDAR_CHANNELS}.get(modality, 3)
+
+
 def ood_score(feature: Array, statistics: Mapping[str, Array]) -> float:
     """Score one feature.
 
     Args:
         feature: Shape: (d,).
-        statistics: From `fit_statistics`.
+        statistics: From `fit_statistics` or `fit_branch`.
 
     Returns:
         At least 0; 1 at the training data's 99th percentile.

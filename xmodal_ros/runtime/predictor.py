@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from functools import partial
 from time import perf_counter_ns
 from types import TracebackType
@@ -15,7 +14,6 @@ import numpy.typing as npt
 
 from xmodal_ros.core.errors import DataError
 from xmodal_ros.core.probabilities import entropy, softmax, winner
-from xmodal_ros.core.range_image import middle
 from xmodal_ros.core.settings import InferenceSettings
 from xmodal_ros.core.types import HeadPrediction, Modality, Observation, Prediction, StreamData
 from xmodal_ros.runtime.backends import (
@@ -28,7 +26,7 @@ from xmodal_ros.runtime.backends import (
 )
 from xmodal_ros.runtime.bundle import Bundle
 from xmodal_ros.runtime.frames import Features, Frame, FrameStore, same
-from xmodal_ros.runtime.ood import ood_score
+from xmodal_ros.runtime.ood import branch_feature, look, ood_score
 from xmodal_ros.runtime.preprocess import check_window, range_image, resize_image
 
 Array = npt.NDArray[Any]
@@ -52,15 +50,16 @@ class Predictor:
         self.bundle = bundle
         name, target = select(inference or InferenceSettings(), bundle.backends)
         self.backend: Backend = create(name, target, ConversionCache(_cache_key(bundle)))
-        self.statistics = bundle.statistics()
-        self.labelled = bundle.labelled
-        self.inputs = bundle.inputs
+        self.statistics, self.sensors = bundle.statistics(), bundle.stream_statistics()
+        self.inputs, self.labelled = bundle.inputs, bundle.labelled
         self.differences = {
             name: getattr(bundle.spec.branch(name), "difference", "none") for name in self.inputs
         }
         self.store = FrameStore()
         self._newest: dict[str, tuple[StreamData, Result | None]] = {}
         """By stream, the image or scan of the last observation, and what it gave."""
+        self._read: dict[str, Array] = {}
+        """By stream, what its branch read of it last, of a clip the newest image."""
         self.encoded: dict[str, Features] = {}
         """By stream of the last observation, its tokens and embedding; where points have classes
         also logits by pixel, and the pixel of each point, for `runtime.points`."""
@@ -124,19 +123,7 @@ class Predictor:
 
     def blank_observation(self) -> Observation:
         """An observation in which every stream is present and zero, scans but for one point."""
-        streams = {}
-        for name, spec in self.inputs.items():
-            image = np.zeros((spec.height, spec.width, 3), np.uint8)
-            if spec.modality is Modality.IMU:
-                window = np.zeros((spec.frames, 6), np.float32)
-                streams[name] = StreamData(spec.modality, window, (0,), 0)
-            elif spec.view:
-                streams[name] = StreamData(spec.modality, middle(spec.view), (0,), 0)
-            elif spec.modality is Modality.TACTILE:
-                stamps, clip = tuple(range(spec.frames)), (image,) * spec.frames
-                streams[name] = StreamData(spec.modality, image, stamps, 0, clip)
-            else:
-                streams[name] = StreamData(spec.modality, image, (0,), 0)
+        streams = {name: spec.blank() for name, spec in self.inputs.items()}
         return Observation(0, "", next(iter(streams)), streams)
 
     def predict(self, observation: Observation) -> Prediction:
@@ -152,6 +139,9 @@ class Predictor:
             for name in self.inputs
             if name in observation.streams
         }
+        looks = {
+            n: look(self._read[n]) for n, result in begun.items() if result and n in self.sensors
+        }
         encoded = {name: result() for name, result in begun.items() if result}
         self.encoded = encoded
         fused = {}
@@ -164,19 +154,25 @@ class Predictor:
         heads = {
             name: self._answer(name, result(), set(encoded)) for name, result in fused.items()
         }
+        embeddings = {
+            name: _unit(e[1].reshape(-1, e[1].shape[-1])[-1]) for name, e in encoded.items()
+        }
+        ood = {
+            name: ood_score(branch_feature(embeddings[name], seen), self.sensors[name])
+            for name, seen in looks.items()
+        }
         done, first_ns = perf_counter_ns(), self._first_ns or start
         return Prediction(
             stamp_ns=observation.stamp_ns,
             frame_id=observation.frame_id,
             heads=heads,
             age_ns=observation.age_ns,
-            embeddings={
-                name: _unit(e[1].reshape(-1, e[1].shape[-1])[-1]) for name, e in encoded.items()
-            },
+            embeddings=embeddings,
             model_id=self.bundle.id,
             weights_hash=self.bundle.weights_hash,
             preprocess_ns=first_ns - start,
             inference_ns=done - first_ns,
+            ood=ood,
         )
 
     def _begin(self, stage: Stage, *inputs: Array) -> Result:
@@ -203,7 +199,8 @@ class Predictor:
         if spec.modality is Modality.TACTILE:
             return self._encode_clip(name, stream, stage)
         if spec.modality is Modality.IMU:
-            return self._begin(stage, check_window(stream.data, spec.frames)[None])
+            self._read[name] = check_window(stream.data, spec.frames)
+            return self._begin(stage, self._read[name][None])
         # A camera or LiDAR that is slower than the anchor is in several sets.
         seen, result = self._newest.get(name, (None, None))
         if seen is None or seen.stamps_ns != stream.stamps_ns or not same(seen.data, stream.data):
@@ -215,10 +212,12 @@ class Predictor:
         """An image or a scan."""
         spec = self.inputs[name]
         if spec.view is None:
-            return self._begin(stage, resize_image(data, spec.height, spec.width)[None])
+            self._read[name] = resize_image(data, spec.height, spec.width)
+            return self._begin(stage, self._read[name][None])
         scan = range_image(data, spec.view)
         if scan is None:
             return None
+        self._read[name] = scan.image
         begun = self._begin(stage, scan.image[None])
         return (lambda: (*begun(), scan.pixels)) if name in self.labelled else begun
 
@@ -235,6 +234,7 @@ class Predictor:
             self._frame(name, stamp, image)
             for image, stamp in zip(stream.frames, stream.stamps_ns, strict=True)
         ]
+        self._read[name] = frames[-1].ready[0]
         difference, begin = self.differences[name], partial(self._begin, stage)
         others: list[Frame | None] = [None] * len(frames)
         if difference == "previous":
@@ -266,11 +266,12 @@ class Predictor:
     def _answer(self, name: str, fused: Features, present: set[str]) -> HeadPrediction:
         card = self.bundle.heads[name]
         logits, feature = (x[0] for x in fused)
-        probabilities = softmax(logits / card.temperature)
+        streams = [s for s in self.bundle.spec.heads[name].streams if s in present]
+        probabilities = softmax(logits / card.temperature_of(streams))
         chosen = winner(probabilities, card.threshold)
-        statistics: Mapping[str, Array] | None = self.statistics.get(name)
+        statistics = self.statistics.get(name)
         used = 0
-        for stream in present.intersection(self.bundle.spec.heads[name].streams):
+        for stream in streams:
             used |= self.inputs[stream].modality.bit
         return HeadPrediction(
             task=card.task,
@@ -285,6 +286,7 @@ class Predictor:
             abstain_below=card.abstain_below,
             order=card.order,
             ood_score=ood_score(feature, statistics) if statistics else float("nan"),
+            feature=np.asarray(feature, np.float32),
         )
 
 

@@ -13,6 +13,7 @@ import yaml
 
 from xmodal_ros.runtime.bundle import Bundle
 from xmodal_ros.runtime.manifest import (
+    BRANCH_STATISTICS,
     CARD,
     FORMAT,
     MANIFEST,
@@ -25,6 +26,8 @@ from xmodal_ros.runtime.manifest import (
 
 if TYPE_CHECKING:
     from xmodal_ros.nn.network import Network
+
+Statistics = Mapping[str, Mapping[str, npt.NDArray[np.float32]]]
 
 
 def save_bundle(
@@ -40,7 +43,8 @@ def save_bundle(
     card: str,
     training: Mapping[str, Any] | None = None,
     metrics: Mapping[str, Any] | None = None,
-    statistics: Mapping[str, Mapping[str, npt.NDArray[np.float32]]] | None = None,
+    statistics: Statistics | None = None,
+    branch_statistics: Statistics | None = None,
 ) -> Bundle:
     """Write a bundle and load it back.
 
@@ -57,6 +61,7 @@ def save_bundle(
         training: Data sets, hashes of splits, seed: whatever says where the weights come from.
         metrics: Scores as plain numbers.
         statistics: By head, from `ood.fit_statistics`.
+        branch_statistics: By branch, from `ood.fit_branch`.
 
     Raises:
         BundleError: the parts do not fit together.
@@ -65,7 +70,10 @@ def save_bundle(
 
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / WEIGHTS).write_bytes(save(_tensors(network, statistics or {})))
+    tensors = _tensors(network)
+    for prefix, owners in ((STATISTICS, statistics), (BRANCH_STATISTICS, branch_statistics)):
+        tensors |= _named(prefix, owners or {})
+    (folder / WEIGHTS).write_bytes(save(tensors))
     manifest = {
         "format": FORMAT,
         "id": name,
@@ -90,20 +98,23 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     (folder / MANIFEST).write_text(text, encoding="utf-8")
 
 
-def _tensors(
-    network: Network, statistics: Mapping[str, Mapping[str, npt.NDArray[np.float32]]]
-) -> dict[str, Any]:
-    import torch
-
+def _tensors(network: Network) -> dict[str, Any]:
     # Half precision for matrices and kernels only: BatchNorm variances do not fit its range.
-    tensors = {
+    return {
         k: (v.half() if v.is_floating_point() and v.ndim > 1 else v).contiguous().cpu()
         for k, v in network.state_dict().items()
     }
-    for head, values in statistics.items():
-        for name, value in values.items():
-            tensors[f"{STATISTICS}.{head}.{name}"] = torch.from_numpy(value.copy())
-    return tensors
+
+
+def _named(prefix: str, statistics: Statistics) -> dict[str, Any]:
+    """Tensors under the names that they have in the file."""
+    import torch
+
+    return {
+        f"{prefix}.{owner}.{name}": torch.from_numpy(value.copy())
+        for owner, values in statistics.items()
+        for name, value in values.items()
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -52,7 +52,7 @@ def align(
     contrastive = network.branch(stream).contrastive
     embed = contrastive.embed
     embed.requires_grad_(True)
-    dim = embed.out_features
+    dim = contrastive.dim
     projection = nn.Sequential(
         nn.Linear(dim, dim), nn.BatchNorm1d(dim), nn.ReLU(), nn.Linear(dim, PROJECTION)
     )

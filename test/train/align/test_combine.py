@@ -95,6 +95,9 @@ def test_two_runs_are_served_as_two_heads_of_one_bundle(combined, run, examples,
         logits = combined.logits(examples, np.array([row]), drop=(CAMERA,))[0]
         expected = softmax(logits / combined.record["temperature"])
         np.testing.assert_allclose(found.heads["activity"].probabilities, expected, atol=5e-3)
+        silent = replace(window, data=np.zeros_like(window.data))
+        strange = predictor.predict(Observation(2, "hand", IMU, {IMU: silent})).ood[IMU]
+        assert strange > found.ood[IMU] > 0
         worn = predictor.predict(Observation(1, "wrist", "watch", {"watch": window}))
         assert set(worn.heads) == {"people_activity"}
     assert found.heads["activity"].order is None

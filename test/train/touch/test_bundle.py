@@ -6,6 +6,7 @@ from scipy.special import softmax
 
 from xmodal_ros.core.settings import InferenceSettings
 from xmodal_ros.core.types import Modality, Observation, StreamData
+from xmodal_ros.eval.calibration import fit_temperature
 from xmodal_ros.runtime.bundle import Bundle, check_bundle
 from xmodal_ros.runtime.predictor import Predictor
 from xmodal_ros.train.touch.bundle import write_bundle
@@ -39,6 +40,33 @@ def test_the_bundle_answers_as_training_did(trained) -> None:
         for head, logits in expected.items():
             wanted = softmax(logits[row] / run.temperatures[head])
             assert np.allclose(found.heads[head].probabilities, wanted, atol=5e-3), head
+
+
+def test_a_temperature_of_a_subset_is_fitted_with_the_other_streams_hidden(trained) -> None:
+    run, examples, bundle = trained
+    chosen = examples.indices("validation")
+    labels, camera = examples.labels["material"][chosen], examples.present["camera"][chosen]
+    hidden = [stream for stream in examples.streams if stream != "camera"]
+    logits = answers(run.network, examples, chosen, drop=hidden)["material"]
+    known = camera & (labels >= 0)
+    card, own = bundle.heads["material"], fit_temperature(logits[known], labels[known])
+    stored = card.temperature_of(["camera"])
+    assert stored == pytest.approx(own, rel=0.06)  # one that is within 5 % is not kept
+    assert card.temperature_of(examples.streams) == run.temperatures["material"]
+
+
+def test_it_knows_what_its_sensors_give(trained) -> None:
+    _, examples, bundle = trained
+    usual, dark = [], []
+    with Predictor(bundle, InferenceSettings(backend="torch", precision="fp32")) as predictor:
+        for k in examples.indices("train")[:20]:
+            frame = np.array(examples.images("camera", np.array([k]))[0, -1])
+            for image, scores in ((frame, usual), (0 * frame, dark)):
+                data = {"camera": StreamData(Modality.CAMERA, image, (int(k),), 0)}
+                prediction = predictor.predict(Observation(int(k), "hand", "camera", data))
+                scores.append(prediction.ood["camera"])
+    assert max(usual) < 1.5
+    assert min(dark) > max(usual)
 
 
 def test_its_card_and_metrics_are_those_of_validation(trained) -> None:

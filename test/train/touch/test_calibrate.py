@@ -3,7 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xmodal_ros.train.touch.calibrate import best_threshold, calibrate, least_confidence
+from xmodal_ros.train.touch.calibrate import (
+    best_threshold,
+    calibrate,
+    least_confidence,
+    subset_temperatures,
+)
 
 
 def test_overconfident_logits_are_cooled_down() -> None:
@@ -40,3 +45,22 @@ def test_a_head_abstains_where_the_rest_is_good_enough(accuracy, expected) -> No
 
 def test_a_head_that_is_never_right_always_abstains() -> None:
     assert least_confidence(np.array([[0.9, 0.1]]), np.array([1]), 0.5) == 1.0
+
+
+def test_subsets_have_a_temperature_of_their_own_where_it_differs() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 4000)
+    labels[:50] = -1
+    honest = 1.5 * (rng.normal(size=(4000, 3)) + 1.5 * np.eye(3)[labels])
+    present = {"camera": np.ones(4000, bool), "gel": np.arange(4000) < 3000}
+
+    def ask(drop):
+        (kept,) = present.keys() - drop
+        # Without the gel it is too sure of itself; where there is no gel, nothing can be fitted.
+        wrong = np.where(present["gel"][:, None], honest, -9 * honest)
+        return {"material": 3 * honest if kept == "camera" else wrong}
+
+    found = subset_temperatures(ask, {"material": labels}, present, {"material": 1.0})
+    ((names, value),) = found["material"]
+    assert names == "camera"
+    assert value == pytest.approx(3, rel=0.1)

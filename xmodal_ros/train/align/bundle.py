@@ -14,9 +14,9 @@ from xmodal_ros.data.visual_tactile.example import TRAIN
 from xmodal_ros.nn.network import Network, build_network
 from xmodal_ros.runtime.bundle import Bundle
 from xmodal_ros.runtime.manifest import HeadCard
-from xmodal_ros.runtime.ood import fit_statistics
+from xmodal_ros.runtime.ood import branch_feature, fit_branch, fit_statistics, look
 from xmodal_ros.runtime.save import save_bundle
-from xmodal_ros.train.align.combine import HEAD, CombinedRun, Windows
+from xmodal_ros.train.align.combine import HEAD, IMU, CombinedRun, Windows
 from xmodal_ros.train.align.examples import AlignExamples
 from xmodal_ros.train.align.settings import AlignSettings
 from xmodal_ros.train.touch.bundle import describe
@@ -61,12 +61,15 @@ def write_bundle(parts: Sequence[Part], path: Path, *, licence: str, card: str) 
     network = build_network(architecture)
     for part in parts:
         _copy(part, network)
-    statistics = {}
+    statistics, sensors = {}, {}
     for part in parts:
         train = part.examples.indices(TRAIN, labelled=True)
         read = cast(Any, Windows(part.examples, part.run.settings.streams))
-        values = describe(part.run.network, read, train)[HEAD]
-        statistics[part.head] = fit_statistics(values, part.examples.labels[train])
+        features, embeddings = describe(part.run.network, read, train)
+        statistics[part.head] = fit_statistics(features[HEAD], part.examples.labels[train])
+        if IMU in part.streams:  # images are not kept beside their features
+            looks = np.stack([look(window) for window in part.examples.windows[train]])
+            sensors[part.streams[IMU]] = fit_branch(branch_feature(embeddings[IMU], looks))
     return save_bundle(
         path,
         name=path.name,
@@ -91,6 +94,7 @@ def write_bundle(parts: Sequence[Part], path: Path, *, licence: str, card: str) 
         training={part.head: part.training for part in parts},
         metrics={part.head: part.metrics for part in parts},
         statistics=statistics,
+        branch_statistics=sensors,
     )
 
 

@@ -131,7 +131,7 @@ class AlignExamples:
 
     def vision_embeddings(self, vision: ContrastiveEncoder) -> torch.Tensor:
         """Of all windows, zero where no image is. Shape: (N, dim), unit length."""
-        made = torch.zeros(len(self), vision.embed.out_features)
+        made = torch.zeros(len(self), vision.dim)
         seen = np.flatnonzero(self.frames >= 0)
         if len(seen):
             with torch.inference_mode():

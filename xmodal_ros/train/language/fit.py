@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -71,7 +72,9 @@ def look(
     """Stage 1; afterwards everything in it is frozen."""
     branch = mini.network.branch(CAMERA)
     modules = (branch.contrastive.embed, branch.adapter, mini.reader, mini.probes)
-    centre(branch.contrastive.embed, moments.features.pooled[moments.indices(TRAIN)])
+    centre(
+        cast(nn.Linear, branch.contrastive.embed), moments.features.pooled[moments.indices(TRAIN)]
+    )
     drawn = _Drawn(moments, schedule, stage=1)
 
     def loss() -> Tensor:

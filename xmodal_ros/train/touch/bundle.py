@@ -10,21 +10,25 @@ from typing import Any
 import numpy as np
 import torch
 
-from xmodal_ros.data.visual_tactile.example import TRAIN
+from xmodal_ros.data.visual_tactile.example import TRAIN, VALIDATION
 from xmodal_ros.nn.network import Network
 from xmodal_ros.runtime.bundle import Bundle
 from xmodal_ros.runtime.manifest import HeadCard
-from xmodal_ros.runtime.ood import fit_statistics
+from xmodal_ros.runtime.ood import branch_feature, fit_branch, fit_statistics, look
 from xmodal_ros.runtime.save import save_bundle
+from xmodal_ros.train.touch.calibrate import subset_temperatures
 from xmodal_ros.train.touch.examples import TouchExamples
 from xmodal_ros.train.touch.run import STARTS, TouchRun
-from xmodal_ros.train.touch.score import BATCH, encoded
+from xmodal_ros.train.touch.score import BATCH, answers, encoded
 
 TASKS = {"material": "material", "hardness": "material", "roughness": "material", "grasp": "grasp"}
 """What a head answers, of the tasks that the runtime has messages for: hardness and roughness are
 classes of the touched material."""
 IMAGES = ("image", "gel")
 """Kinds of branches that `xmodal pretrain` brings into one space."""
+MOST = 2000
+"""Images of a stream that its statistics are made of, spread over the training part: enough for a
+covariance of some 150 numbers, and reading all takes minutes."""
 UNSTATED = "not stated"
 """Licence of weights whose data set's licence nobody has named."""
 
@@ -48,11 +52,13 @@ def write_bundle(
         metrics: Scores by head; those of the validation part if None.
         card: Text of README.md; tables of the run if empty.
     """
-    features = describe(run.network, examples, examples.indices(TRAIN))
+    train = examples.indices(TRAIN)
+    features, embeddings = describe(run.network, examples, train)
     statistics = {}
     for head, values in features.items():
-        labels = examples.labels[head][examples.indices(TRAIN)]
+        labels = examples.labels[head][train]
         statistics[head] = fit_statistics(values[labels >= 0], labels[labels >= 0])
+    subsets = fit_subsets(run, examples)
     heads = {
         head: HeadCard(
             task=TASKS[head],
@@ -60,6 +66,7 @@ def write_bundle(
             temperature=run.temperatures[head],
             threshold=run.calibration.thresholds.get(head, 0.5),
             abstain_below=run.calibration.abstain_below[head],
+            temperatures=subsets[head],
         )
         for head, labels in run.labels.items()
     }
@@ -83,22 +90,73 @@ def write_bundle(
         training={**{name: run.record[name] for name in kept}, "settings": settings},
         metrics=metrics or run.record["validation"],
         statistics=statistics,
+        branch_statistics=branch_statistics(run.network, examples, train, embeddings),
+    )
+
+
+def fit_subsets(
+    run: TouchRun, examples: TouchExamples
+) -> dict[str, tuple[tuple[str, float], ...]]:
+    """Temperatures for where streams are missing, fitted on the validation part."""
+    chosen = examples.indices(VALIDATION)
+    return subset_temperatures(
+        lambda drop: answers(run.network, examples, chosen, drop=drop),
+        {head: known[chosen] for head, known in examples.labels.items()},
+        {stream: there[chosen] for stream, there in examples.present.items()},
+        run.temperatures,
     )
 
 
 def describe(
     network: Network, examples: TouchExamples, chosen: np.ndarray
-) -> dict[str, np.ndarray]:
-    """What the classifiers read of the chosen examples `(N, d) float32`, by head."""
-    parts: dict[str, list[np.ndarray]] = {}
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """What a network makes of the chosen examples.
+
+    Returns:
+        By head what its classifier reads, and by stream the embedding, `(N, d) float32` each.
+    """
+    heads: dict[str, list[np.ndarray]] = {}
+    streams: dict[str, list[np.ndarray]] = {}
     with torch.inference_mode():
         for start in range(0, len(chosen), BATCH):
             some = chosen[start : start + BATCH]
             present = {s: torch.from_numpy(p[some]).float() for s, p in examples.present.items()}
             features = encoded(network, examples.batch(some))
-            for head, values in network.forward_features(features, present).features.items():
-                parts.setdefault(head, []).append(values.numpy())
-    return {head: np.concatenate(found) for head, found in parts.items()}
+            output = network.forward_features(features, present)
+            for parts, found in ((heads, output.features), (streams, output.embeddings)):
+                for name, values in found.items():
+                    parts.setdefault(name, []).append(values.numpy())
+    return _joined(heads), _joined(streams)
+
+
+def _joined(parts: Mapping[str, list[np.ndarray]]) -> dict[str, np.ndarray]:
+    return {name: np.concatenate(found) for name, found in parts.items()}
+
+
+def branch_statistics(
+    network: Network,
+    examples: TouchExamples,
+    chosen: np.ndarray,
+    embeddings: Mapping[str, np.ndarray],
+) -> dict[str, dict[str, np.ndarray]]:
+    """Out-of-distribution statistics by branch, of the streams that it reads together.
+
+    Args:
+        network: Whose embeddings they are.
+        examples: Of its streams.
+        chosen: Indices.
+        embeddings: Of the chosen ones `(N, d)`, by stream.
+    """
+    parts: dict[str, list[np.ndarray]] = {}
+    for stream, branch in network.architecture.streams.items():
+        there = np.flatnonzero(examples.present[stream][chosen])
+        if not len(there):
+            continue
+        some = there[:: -(-len(there) // MOST)]
+        images = (examples.images(stream, chosen[k : k + 1])[0, -1] for k in some)
+        looks = np.stack([look(image) for image in images])
+        parts.setdefault(branch, []).append(branch_feature(embeddings[stream][some], looks))
+    return {branch: fit_branch(np.concatenate(found)) for branch, found in parts.items()}
 
 
 def card_text(name: str, run: TouchRun, licence: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -10,6 +11,9 @@ from scipy.special import softmax
 from sklearn.metrics import roc_curve
 
 from xmodal_ros.eval.calibration import fit_temperature
+
+LEAST_CHANGE = 0.05
+"""Of a temperature's logarithm; less is not worth a line of the bundle."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,37 @@ def calibrate(
             made.thresholds[head] = best_threshold(said[:, 1], true)
         made.abstain_below[head] = least_confidence(said, true, kept_accuracy)
     return made
+
+
+def subset_temperatures(
+    ask: Callable[[Sequence[str]], Mapping[str, np.ndarray]],
+    labels: Mapping[str, np.ndarray],
+    present: Mapping[str, np.ndarray],
+    temperatures: Mapping[str, float],
+) -> dict[str, tuple[tuple[str, float], ...]]:
+    """Temperatures for where some of the streams are missing, as `HeadCard.temperatures` has them.
+
+    Args:
+        ask: Gives logits `(N, C)` by head without the named streams.
+        labels: `(N,)` by head, -1 where there is none.
+        present: By stream, in the heads' order, where it is there, `(N,) bool`.
+        temperatures: By head, of all streams together.
+
+    Returns:
+        By head, of the subsets whose own temperature differs by more than 5 %.
+    """
+    made: dict[str, list[tuple[str, float]]] = {head: [] for head in temperatures}
+    for count in range(1, len(present)):
+        for kept in itertools.combinations(present, count):
+            logits = ask([stream for stream in present if stream not in kept])
+            there = np.all([present[stream] for stream in kept], axis=0)
+            for head, usual in temperatures.items():
+                known = there & (labels[head] >= 0)
+                if known.any():
+                    own = fit_temperature(logits[head][known], labels[head][known])
+                    if abs(np.log(own / usual)) > LEAST_CHANGE:
+                        made[head].append(("+".join(kept), round(own, 4)))
+    return {head: tuple(rows) for head, rows in made.items()}
 
 
 def best_threshold(probabilities: np.ndarray, labels: np.ndarray) -> float:
