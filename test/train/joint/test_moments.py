@@ -11,6 +11,7 @@ from xmodal_ros.data.visual_tactile import VisualTactile
 from xmodal_ros.runtime.bundle import Bundle
 from xmodal_ros.train.joint import moments as module
 from xmodal_ros.train.joint.captions import caption
+from xmodal_ros.train.joint.compare import CENTRED, PAIRWISE, compare, page
 from xmodal_ros.train.joint.encoders import take
 from xmodal_ros.train.joint.model import TEXT
 from xmodal_ros.train.joint.moments import Moments, read_moments
@@ -104,3 +105,18 @@ def test_a_stream_that_no_bundle_reads_is_refused(bundle: Bundle) -> None:
 def test_gels_whose_images_are_subtracted_are_refused(tiny_bundle: Path) -> None:
     with pytest.raises(BundleError, match="branch 'gel' subtracts images"):
         take([Bundle.load(tiny_bundle)])
+
+
+def test_variants_are_compared_in_one_table(material: Material, tmp_path: Path) -> None:
+    settings = read_overrides(SMALL)
+    names = (PAIRWISE, "several positives")
+    found = compare(material, tmp_path, settings, seeds=1, test=False, names=names)
+    assert [row["variant"] for row in found["rows"]] == [PAIRWISE, CENTRED, "several positives"]
+    pairwise, centred = (row["seeds"][0]["validation"] for row in found["rows"][:2])
+    assert pairwise["space"]["gap"] != centred["space"]["gap"]
+    assert set(pairwise["zero-shot"]) == {"material", "activity"}
+    assert len(pairwise["all"]["recall"]) == 4 * 3  # ordered pairs of three senses and text
+    text = page(found, "joint")
+    assert f"| {CENTRED} |" in text
+    assert "| by chance |" in text
+    assert "## Test part" not in text

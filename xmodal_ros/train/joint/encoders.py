@@ -107,27 +107,6 @@ def take(bundles: Sequence[Bundle], streams: Sequence[str] = ()) -> Encoders:
     return Encoders(branches, of, inputs, modules, sources)
 
 
-def architecture(
-    encoders: Encoders, trunk: Mapping[str, Any], heads: Mapping[str, int]
-) -> dict[str, Any]:
-    """The mapping that `nn.build_network` takes.
-
-    Args:
-        encoders: Of the branches.
-        trunk: See `nn.architecture.Trunk`.
-        heads: Number of classes by head; each reads all streams.
-    """
-    return {
-        **trunk,
-        "branches": dict(encoders.branches),
-        "streams": dict(encoders.streams),
-        "heads": {
-            name: {"classes": count, "streams": list(encoders.streams)}
-            for name, count in heads.items()
-        },
-    }
-
-
 class Runner:
     """Encodes what streams gave, as a node's backend does it; equal data is encoded once.
 
@@ -143,8 +122,10 @@ class Runner:
         for name, module in encoders.modules.items():
             key = f"{encoders.branches[name]}\n{weights_hash(module)}"
             backend = create("torch" if gpu else "openvino", target, ConversionCache(key))
-            example = _example(encoders, name)
-            self._stages[name] = backend.compile(f"features_{name}", module, example)
+            spec = next(encoders.inputs[s] for s, of in encoders.streams.items() if of == name)
+            example = _ready(spec, spec.blank().data)
+            assert example is not None  # a blank scan has a point
+            self._stages[name] = backend.compile(f"features_{name}", module, (example,))
         self._kept: dict[tuple[str, int], Encoded | None] = {}
 
     def __call__(self, stream: str, data: StreamData) -> Encoded | None:
@@ -174,27 +155,18 @@ class Runner:
         return self._kept[key]
 
     def _encode(self, stream: str, data: np.ndarray) -> Encoded | None:
-        spec = self._encoders.inputs[stream]
-        ready: np.ndarray
-        if spec.modality is Modality.IMU:
-            ready = check_window(data, spec.frames)
-        elif spec.view is not None:
-            scan = range_image(data, spec.view)
-            if scan is None:
-                return None
-            ready = scan.image
-        else:
-            ready = resize_image(data, spec.height, spec.width)
-        tokens, pooled = self._stages[self._encoders.streams[stream]](ready[None])()
+        ready = _ready(self._encoders.inputs[stream], data)
+        if ready is None:
+            return None
+        tokens, pooled = self._stages[self._encoders.streams[stream]](ready)()
         return tokens[0].astype(np.float16), pooled[0]
 
 
-def _example(encoders: Encoders, branch: str) -> tuple[np.ndarray, ...]:
-    """Input of an encoder with a batch of one."""
-    stream = next(s for s, name in encoders.streams.items() if name == branch)
-    spec = encoders.inputs[stream]
+def _ready(spec: InputSpec, data: np.ndarray) -> np.ndarray | None:
+    """What an encoder reads of a stream's data, a batch of one; None of a scan without points."""
     if spec.modality is Modality.IMU:
-        return (np.zeros((1, spec.frames, 6), np.float32),)
-    if spec.view is not None:
-        return (np.zeros((1, spec.view.rows, spec.view.columns, 4), np.float32),)
-    return (np.zeros((1, spec.height, spec.width, 3), np.uint8),)
+        return check_window(data, spec.frames)[None]
+    if spec.view is None:
+        return resize_image(data, spec.height, spec.width)[None]
+    scan = range_image(data, spec.view)
+    return None if scan is None else scan.image[None]
