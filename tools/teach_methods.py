@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from teach_networks import Made
 
-from xmodal_ros.runtime.teach import SPREAD
+from xmodal_ros.runtime.discriminant import SPREAD
 
 Evidence = tuple[np.ndarray, np.ndarray]
 """For the taught class (N,), and for each of the bundle's (N, C)."""

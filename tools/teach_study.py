@@ -22,7 +22,8 @@ from teach_networks import HELD, RECIPE, Made, read, trained
 
 from xmodal_ros.data.visual_tactile.example import TEST, TRAIN, VALIDATION
 from xmodal_ros.progress import progress_bar
-from xmodal_ros.runtime.teach import ALIKE, PRIOR, SHARPNESS, SPREAD
+from xmodal_ros.runtime.discriminant import PRIOR, SHARPNESS, SPREAD
+from xmodal_ros.runtime.teach import ALIKE
 from xmodal_ros.train.pretrain.files import save_text
 
 TOUCHES = (1, 2, 5, 10)

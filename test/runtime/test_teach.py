@@ -7,13 +7,14 @@ from scipy.spatial.distance import mahalanobis
 from xmodal_ros.core.errors import BundleError
 from xmodal_ros.core.settings import InferenceSettings
 from xmodal_ros.core.types import Modality, Observation, StreamData
-from xmodal_ros.runtime import teach
+from xmodal_ros.runtime import discriminant
 from xmodal_ros.runtime.bundle import Bundle
 from xmodal_ros.runtime.contact import NoContact, TooFew
+from xmodal_ros.runtime.discriminant import Space
 from xmodal_ros.runtime.ood import fit_statistics, ood_score
 from xmodal_ros.runtime.predictor import Predictor
 from xmodal_ros.runtime.taught import BadName, Material
-from xmodal_ros.runtime.teach import LikeAnother, NotPossible, Space, Teachable, Unknown
+from xmodal_ros.runtime.teach import LikeAnother, NotPossible, Teachable, Unknown
 
 SECOND = 1_000_000_000
 KNOWN = ("wood", "metal", "fabric")
@@ -70,8 +71,10 @@ def test_a_taught_class_is_one_more_normal_distribution_with_the_same_covariance
         np.array([mahalanobis(feature, mean, inverse) ** 2 for mean in means])
         for means in (statistics["means"], touches.mean(0, keepdims=True))
     )
-    known = np.exp(-teach.SHARPNESS / 2 * known).sum()
-    taught = np.exp(teach.PRIOR - teach.SHARPNESS / 2 * taught / (1 + teach.SPREAD / 5))
+    known = np.exp(-discriminant.SHARPNESS / 2 * known).sum()
+    taught = np.exp(
+        discriminant.PRIOR - discriminant.SHARPNESS / 2 * taught / (1 + discriminant.SPREAD / 5)
+    )
     expected = np.append(own * known, taught) / (known + taught)
 
     space = Space(statistics, [Material("cork", touches)])

@@ -5,9 +5,9 @@ import pytest
 
 pytest.importorskip("torch")
 
+from xmodal_ros.runtime.discriminant import PRIOR, SHARPNESS, Space
 from xmodal_ros.runtime.ood import fit_statistics
 from xmodal_ros.runtime.taught import Material
-from xmodal_ros.runtime.teach import PRIOR, SHARPNESS, Space
 
 
 @pytest.fixture
