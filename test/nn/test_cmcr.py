@@ -31,6 +31,17 @@ def test_decoder_gives_an_image_of_the_maps_cells():
     assert ImageDecoder(8, patch=16)(torch.zeros(2, 8, 3, 4)).shape == (2, 3, 48, 64)
 
 
+def test_a_decoder_whose_hidden_units_all_fell_silent_still_tells_cells_apart():
+    """As they did at high learning rates, one after the other, and never came back."""
+    torch.manual_seed(0)
+    decoder = ImageDecoder(8, patch=8)
+    first = next(part for part in decoder.modules() if isinstance(part, torch.nn.Conv2d))
+    with torch.no_grad():
+        first.bias.fill_(-50.0)
+    same_place_of_each_cell = decoder(torch.randn(1, 8, 3, 4))[:, :, ::8, ::8]
+    assert same_place_of_each_cell.std(dim=(2, 3)).min() > 0.05
+
+
 def test_points_learn_from_what_the_image_hides():
     torch.manual_seed(0)
     book, decoder = Codebook(16, 8), ImageDecoder(8, patch=8)

@@ -111,6 +111,13 @@ def test_retrieval_of_the_right_pairs_only(drive, run, settings, cache):
         candidates(blind, "test", settings, cache)
 
 
+def test_what_all_points_or_all_pixels_have_in_common_does_not_count(run, drive, settings, cache):
+    asked = candidates(drive, "test", settings, cache)[0]
+    for features in learned(run.model)(asked):
+        assert features.std(0).max() > 0.01
+        np.testing.assert_allclose(features.mean(0), 0, atol=1e-5)
+
+
 def test_baselines_find_what_they_look_at(drive, settings, cache):
     """The camera looks where the LiDAR does; the car is bright in the scan, and dark in gray."""
     asked = candidates(drive, "test", settings, cache)

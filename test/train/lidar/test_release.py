@@ -87,7 +87,7 @@ def test_the_study_writes_all_tables(tools, root, settings, monkeypatch, tmp_pat
     )
     monkeypatch.setattr(lidar_study, "SEGMENTING", ("schedule.steps=2", "schedule.batch=2"))
     kept = {n: lidar_study.RECIPES[n] for n in ("contrast", "joint")}
-    for name, value in (("RECIPES", kept), ("SHARES", (1.0,))):
+    for name, value in (("RECIPES", kept), ("COMPARED", tuple(kept)), ("SHARES", (1.0,))):
         monkeypatch.setattr(lidar_study, name, value)
     app = typer.Typer()
     app.command()(lidar_study.study)

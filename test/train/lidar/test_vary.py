@@ -92,17 +92,6 @@ def test_a_mirrored_scan_is_that_of_the_mirrored_scene(look):
     np.testing.assert_allclose(*red_where_seen(found), rtol=1e-5)
 
 
-def test_a_larger_scene_has_the_same_directions_and_intensity(look):
-    labels = np.zeros((16, 80), np.uint8)
-    settings = dataclasses.replace(STILL, scaled=3.0)
-    scan, _ = vary_labelled(look.scan, labels, settings, np.random.default_rng(0))
-    start = int(np.isclose(scan[0, 0, 3], look.scan[0, :, 3]).argmax())
-    factors = scan / np.roll(look.scan, -start, axis=1)
-    np.testing.assert_allclose(factors[..., 3], 1, rtol=1e-5)
-    np.testing.assert_allclose(factors[..., :3], factors[0, 0, 0], rtol=1e-5)
-    assert 1 / 3 <= factors[0, 0, 0] <= 3
-
-
 def test_a_brighter_scan_has_the_same_places(look):
     labels = np.zeros((16, 80), np.uint8)
     before = look.scan * np.array((1, 1, 1, 0.1), np.float32)

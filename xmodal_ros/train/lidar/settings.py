@@ -153,9 +153,6 @@ class VarySettings:
         0.25, "share of scans read anywhere, not where the camera looks", low=0.0, high=1.0
     )
     mirrored: float = setting(0.5, "share of scans, and of images, mirrored", low=0.0, high=1.0)
-    scaled: float = setting(
-        1.0, "factor by which a scene is at most larger or smaller", low=1.0, high=100.0
-    )
     brightness: float = setting(
         3.0, "factor by which a scan's intensity is at most higher or lower", low=1.0, high=100.0
     )

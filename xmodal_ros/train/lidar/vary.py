@@ -50,7 +50,7 @@ def vary_pair(look: Look, settings: VarySettings, rng: np.random.Generator) -> L
     scan, uv = columns(scan, start, width), columns(uv, start, width)
     if rng.random() < settings.mirrored:
         scan, uv = mirror_scan(scan), uv[:, ::-1]
-    scan = measured_again(scan, settings, rng)
+    scan = lit(scan, settings, rng)
     image, uv = cropped(image, uv, rng.uniform(settings.cropped, 1), rng)
     if rng.random() < settings.mirrored:
         image = image[:, ::-1]
@@ -76,7 +76,7 @@ def vary_labelled(
     scan, labels = columns(scan, start, width), columns(labels, start, width)
     if rng.random() < settings.mirrored:
         scan, labels = mirror_scan(scan), labels[:, ::-1]
-    return measured_again(scan, settings, rng), labels
+    return lit(scan, settings, rng), labels
 
 
 def columns(values: np.ndarray, start: int, width: int) -> np.ndarray:
@@ -97,16 +97,10 @@ def mirror_scan(scan: np.ndarray) -> np.ndarray:
     return scan[:, ::-1] * np.array((1, -1, 1, 1), np.float32)
 
 
-def measured_again(
-    scan: np.ndarray, settings: VarySettings, rng: np.random.Generator
-) -> np.ndarray:
-    """A scan `(H, W, 4)` of a larger or smaller scene by a brighter or darker LiDAR."""
-    size = settings.scaled ** rng.uniform(-1, 1)
+def lit(scan: np.ndarray, settings: VarySettings, rng: np.random.Generator) -> np.ndarray:
+    """A scan `(H, W, 4)` by a brighter or darker LiDAR."""
     light = settings.brightness ** rng.uniform(-1, 1)
-    return np.minimum(
-        scan * np.array((size, size, size, light), np.float32),
-        np.array((np.inf, np.inf, np.inf, 1), np.float32),
-    )
+    return np.concatenate([scan[..., :3], np.minimum(light * scan[..., 3:], 1)], axis=-1)
 
 
 def cropped(
