@@ -26,7 +26,7 @@ setup(
     maintainer_email="maintainers@xmodal-ros.org",
     python_requires=">=3.10",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
-    package_data={NAME: ["py.typed", "**/*.j2", "**/*.md", "**/*.csv"]},
+    package_data={NAME: ["py.typed", "**/*.j2", "**/*.csv"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),

@@ -2,13 +2,15 @@
 
 Subscriptions into ApproximateTimeSynchronizer, an image copied as cv_bridge does, and the same
 network in eager torch fp32, all in the callback of a single-threaded node. Of a gel it keeps the
-last frames and runs the whole clip each time; of the IMU it takes the last samples.
+last frames and runs the whole clip each time; of the IMU it takes the last samples, of a LiDAR the
+last scan.
 """
 
 from __future__ import annotations
 
 import sys
 from collections import deque
+from functools import partial
 from typing import Any
 
 import cv2
@@ -20,10 +22,11 @@ from rclpy.node import Node
 from std_msgs.msg import Empty, Header
 
 from bench.approximate_time import approximate_time
-from bench.sensors import DONE, TYPES
+from bench.sensors import DONE, SIZES, TYPES
+from xmodal_ros.core.range_image import to_range_image
 from xmodal_ros.core.settings import Settings
-from xmodal_ros.core.types import Modality
 from xmodal_ros.core.windows import Clip
+from xmodal_ros.data.decode import decode_pointcloud2
 from xmodal_ros.runtime.bundle import Bundle
 
 QUEUE, SLOP_S = 10, 0.05
@@ -39,7 +42,7 @@ class HandWritten(Node):
         self.inputs, self.network = bundle.inputs, bundle.network()
         self.done = False
         streams = Settings().reading(self.inputs).streams
-        images = [s for s in streams if s.modality != Modality.IMU.value]
+        images = [s for s in streams if s.modality in SIZES]
         add, _ = approximate_time(len(images), QUEUE, SLOP_S, self._predict)
         self.images = [s.name for s in images]
         self.history: dict[str, deque[tuple[float, np.ndarray]]] = {}
@@ -49,12 +52,11 @@ class HandWritten(Node):
                 TYPES[stream.modality], stream.topic, lambda m, i=index: add(i, m), 5
             )
             self.history[stream.name] = deque(maxlen=HISTORY)
-        for stream in streams:
-            if stream.modality == Modality.IMU.value:
-                self.history[stream.name] = deque(maxlen=self.inputs[stream.name].frames)
-                self.create_subscription(
-                    TYPES["imu"], stream.topic, lambda m, n=stream.name: self._remember(n, m), 5
-                )
+        remember = {"imu": self._remember, "lidar": self._project}
+        for stream in (s for s in streams if s.modality not in SIZES):
+            self.history[stream.name] = deque(maxlen=self.inputs[stream.name].frames)
+            take = partial(remember[stream.modality], stream.name)
+            self.create_subscription(TYPES[stream.modality], stream.topic, take, 5)
         self.create_subscription(Empty, DONE, self._finish, 1)
 
     def _finish(self, _: Empty) -> None:
@@ -64,6 +66,12 @@ class HandWritten(Node):
         force, rate = message.linear_acceleration, message.angular_velocity
         row = np.array([force.x, force.y, force.z, rate.x, rate.y, rate.z], np.float32)
         self.history[name].append((_seconds(message), row))
+
+    def _project(self, name: str, message: Any) -> None:
+        view = self.inputs[name].view
+        assert view
+        scan = to_range_image(decode_pointcloud2(message), view)
+        self.history[name].append((_seconds(message), scan.image))
 
     def _predict(self, *messages: Any) -> None:
         batch = {}
@@ -79,7 +87,8 @@ class HandWritten(Node):
             rows = [row for _, row in self.history[name]]
             if len(rows) < self.inputs[name].frames:
                 return
-            batch[name] = torch.from_numpy(np.stack(rows))[None]
+            window = rows[0] if len(rows) == 1 else np.stack(rows)
+            batch[name] = torch.from_numpy(window)[None]
         with torch.no_grad():
             output = self.network(batch)
         for logits in output.logits.values():

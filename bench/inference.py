@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from bench.row import Row, compare, side_by_side
+from bench.scan import STEPS, turn
 from xmodal_ros.core.settings import InferenceSettings
 from xmodal_ros.core.types import Modality, Observation, StreamData
 from xmodal_ros.nn.architecture import Architecture
@@ -27,13 +28,16 @@ EAGER = InferenceSettings(backend="torch", device="cpu", precision="fp32")
 
 
 def _observation(bundle: Bundle, seed: int = 0) -> Observation:
-    """Smooth random images and random samples for every stream of a bundle."""
+    """Smooth random images, random samples and a scan for the streams of a bundle."""
     rng = np.random.default_rng(seed)
     streams = {}
     for name, spec in bundle.inputs.items():
         if spec.modality is Modality.IMU:
             window = rng.normal(0, 1, (spec.frames, 6)).astype(np.float32)
             streams[name] = StreamData(spec.modality, window, (0, 1), 0)
+            continue
+        if spec.modality is Modality.LIDAR:
+            streams[name] = StreamData(spec.modality, turn(STEPS), (0,), 0)
             continue
         coarse = rng.integers(60, 180, (spec.frames, 6, 8, 3)).astype(np.uint8)
         clip = tuple(np.asarray(cv2.resize(c, (spec.width, spec.height))) for c in coarse)

@@ -33,7 +33,7 @@ NOTHING = np.zeros(0), np.zeros(0)
 
 def scan() -> Row:
     """120,000 points of 64 rings: everything but the network, in CPU time of one core."""
-    points, rng = _points(STEPS), np.random.default_rng(0)
+    points, rng = turn(STEPS), np.random.default_rng(0)
     message, pixels = cloud_of(points), to_range_image(points, SETTINGS.view).pixels
     features = rng.random((SETTINGS.height * SETTINGS.width, SETTINGS.dim), np.float32)
     logits = rng.normal(size=(1, CLASSES, SETTINGS.height, SETTINGS.width)).astype(np.float32)
@@ -73,7 +73,7 @@ def scan() -> Row:
     )
 
 
-def _points(steps: int) -> np.ndarray:
+def turn(steps: int) -> np.ndarray:
     """A turn of 64 unevenly spaced rings, whose distances vary smoothly. Shape: (N, 4)."""
     rng = np.random.default_rng(0)
     rings = np.sort(rng.uniform(-25, 15, RINGS))
@@ -97,13 +97,13 @@ def _backbone(settings: LidarSettings, classes: int = 0) -> float:
     name = f"bench_{settings.height}x{settings.width}_{classes}"
     backend = create("openvino", Target("cpu", "fp32", 1), ConversionCache(name))
     stage = backend.compile(name, branch, example)
-    image = to_range_image(_points(STEPS), settings.view).image[None]
+    image = to_range_image(turn(STEPS), settings.view).image[None]
     return statistics.median(_milliseconds(lambda: stage(image)()))
 
 
 def _megabytes(logits: np.ndarray) -> float:
     """Most memory at a time, what is returned included."""
-    points = _points(1_000_000 // RINGS)
+    points = turn(1_000_000 // RINGS)
     tracemalloc.start()
     try:
         found = to_range_image(points, SETTINGS.view)

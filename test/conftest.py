@@ -97,7 +97,7 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     dim = TINY_ARCHITECTURE["dim"]
     sensors = {  # none of the IMU: a bundle need not have all
-        name: fit_branch(rng.normal(size=(64, dim + 9)).astype(np.float32))
+        name: fit_branch(rng.normal(size=(64, dim + 45)).astype(np.float32))
         for name in ("camera", "gel")
     }
     folder = tmp_path_factory.mktemp("bundles") / "tiny"

@@ -75,7 +75,6 @@ def test_eval_of_several_recordings_has_a_folder_for_each(
         (["record-demo", "."], ".: exists already. Name another, or remove it"),
         (["record-demo", "new", "--data", "nowhere"], "nowhere: there is no such folder"),
         (["bundle", "show", "nowhere"], "nowhere: there is no such folder"),
-        (["recipe", "no-such", "--data", "."], "no recipe 'no-such'; expected one of grasp"),
         (["demo", "--recording", "nowhere"], "nowhere: there is no such file or folder"),
     ],
 )

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import typer
@@ -21,10 +21,10 @@ from rich.progress import track
 from sklearn.metrics import roc_auc_score
 
 from xmodal_ros.core.settings import InferenceSettings
-from xmodal_ros.core.types import Modality, Observation, Prediction, StreamData
+from xmodal_ros.core.types import Modality, Observation, StreamData
 from xmodal_ros.data.visual_tactile.example import CAMERA, TEST, TRAIN, VALIDATION
 from xmodal_ros.runtime.bundle import Bundle
-from xmodal_ros.runtime.ood import branch_feature, fit_branch, look, ood_score
+from xmodal_ros.runtime.ood import branch_feature, fit_branch, look, look_size, ood_score
 from xmodal_ros.runtime.predictor import Predictor
 from xmodal_ros.train.pretrain.files import save_text
 from xmodal_ros.train.touch.clips import Images, image_sizes
@@ -56,6 +56,15 @@ class Home:
 
     def _whole(self, row: int) -> bool:
         return set(self.plan.streams) <= set(self.plan.examples[row].streams)
+
+
+class Said(NamedTuple):
+    """What the runtime said of an example."""
+
+    embeddings: Mapping[str, np.ndarray]
+    """By stream, of all images of a clip `(steps, d)`."""
+    fused: float
+    """Score of the head."""
 
 
 @dataclass
@@ -132,7 +141,7 @@ def spoils(stream: str) -> Mapping[str, Corruption]:
     return IMAGES if stream == CAMERA else GELS
 
 
-def predicted(predictor: Predictor, clips: Mapping[str, np.ndarray], number: int) -> Prediction:
+def predicted(predictor: Predictor, clips: Mapping[str, np.ndarray], number: int) -> Said:
     """What the runtime says of an example."""
     streams = {}
     for stream, clip in clips.items():
@@ -141,16 +150,19 @@ def predicted(predictor: Predictor, clips: Mapping[str, np.ndarray], number: int
             streams[stream] = StreamData(Modality.CAMERA, clip[-1], stamps[-1:], 0)
         else:
             streams[stream] = StreamData(Modality.TACTILE, clip[-1], stamps, 0, tuple(clip))
-    return predictor.predict(Observation(number, "hand", next(iter(streams)), streams))
+    prediction = predictor.predict(Observation(number, "hand", next(iter(streams)), streams))
+    # A clip's embeddings, with a batch axis; a prediction has the newest one's alone.
+    steps = {name: features[1][0] for name, features in predictor.encoded.items()}
+    return Said({s: np.atleast_2d(x) for s, x in steps.items()}, prediction.heads[HEAD].ood_score)
 
 
 def keep(
-    found: dict[str, dict[str, Seen]], stream: str, name: str, image: np.ndarray, said: Prediction
+    found: dict[str, dict[str, Seen]], stream: str, name: str, image: np.ndarray, said: Said
 ) -> None:
     """Add what was said of an image, which has the network's size."""
     seen = found.setdefault(stream, {}).setdefault(name, Seen([], [], []))
     seen.features.append(branch_feature(said.embeddings[stream], look(image)))
-    seen.fused.append(said.heads[HEAD].ood_score)
+    seen.fused.append(said.fused)
     seen.greys.append((float(image.mean()), float(image.std())))
 
 
@@ -227,8 +239,22 @@ def scaled(distance: Score, features: np.ndarray) -> Score:
     return lambda values: distance(values) / most
 
 
+def embedding_alone(features: np.ndarray) -> Score:
+    """As the runtime does it, without what the input looks like."""
+    score = mahalanobis(features[:, : -look_size(Modality.CAMERA)])
+    return lambda values: score(values[:, : -look_size(Modality.CAMERA)])
+
+
+def look_alone(features: np.ndarray) -> Score:
+    """As the runtime does it, without the embedding."""
+    score = mahalanobis(features[:, -look_size(Modality.CAMERA) :])
+    return lambda values: score(values[:, -look_size(Modality.CAMERA) :])
+
+
 WAYS: dict[str, Callable[[np.ndarray], Score]] = {
     "Mahalanobis": mahalanobis,
+    "the same, embedding alone": embedding_alone,
+    "the same, look alone": look_alone,
     f"{NEAREST} nearest of {STORED}": neighbours,
     f"residual of {COMPONENTS} components": residual,
 }

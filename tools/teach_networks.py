@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from xmodal_ros.runtime.ood import fit_statistics
 from xmodal_ros.runtime.teach import HEAD
 from xmodal_ros.train.touch.bundle import describe
 from xmodal_ros.train.touch.examples import Plan, TouchExamples, plan
-from xmodal_ros.train.touch.fit import fit
+from xmodal_ros.train.touch.fit import dropped, fit
 from xmodal_ros.train.touch.run import build, open_datasets
 from xmodal_ros.train.touch.settings import TouchSettings, read_overrides
 
@@ -56,7 +57,8 @@ def _train(file: Path, settings: TouchSettings, made: Plan, held: set[str], cach
     data = TouchExamples(left, cache, network, settings)
     file.parent.mkdir(parents=True, exist_ok=True)
     state = file.with_suffix(".ckpt")
-    fit(network, data, settings.schedule, state)
+    hide = functools.partial(dropped, share=settings.schedule.modality_dropout)
+    fit(network, data, settings.schedule, state, hide=hide)
     network.eval()
     has = np.flatnonzero([HEAD in e.labels for e in data.plan.examples])
     features = describe(network, data, has)[0][HEAD]

@@ -131,24 +131,6 @@ def print_settings(settings: SettingsFile = None, overrides: Overrides = None) -
     typer.echo(yaml.safe_dump(effective.to_mapping(), sort_keys=False), nl=False)
 
 
-@app.command("recipe")
-def train_recipe(
-    recipe: Annotated[str, typer.Argument(help="Name of a recipe in xmodal_ros/train.")],
-    data: SharedData = None,
-    out: Annotated[Path, typer.Option(help="Folder for weights and records.")] = Path("out/train"),
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
-    fold: Annotated[int | None, typer.Option(help="Fold to leave out and answer for.")] = None,
-) -> None:
-    """Train a recipe; an interrupted run goes on where it was."""
-    folder = shared_data(data)
-    if folder is None:
-        raise DataError("the data sets are not there", where="../shared/data", do="Name --data")
-    from xmodal_ros.train.recipes import find_recipe
-    from xmodal_ros.train.run import run
-
-    typer.echo(run(find_recipe(recipe), folder, out, seed=seed, fold=fold).folder)
-
-
 @bundle_app.command("export")
 def export(
     folder: Annotated[Path, typer.Argument(help="Folder of the bundle; its bundle.yaml changes.")],

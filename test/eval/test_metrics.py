@@ -32,6 +32,8 @@ def test_hand_made_values():
     assert s.nll == pytest.approx(-np.log([0.9, 0.4, 0.8, 0.7]).mean())
     assert s.brier == pytest.approx(2 * np.mean([0.01, 0.36, 0.04, 0.09]))
     assert s.confusion.tolist() == [[1, 1], [0, 2]]
+    assert s.plain()["balanced_accuracy"] == 0.75
+    assert "confusion" not in s.plain()
 
 
 @pytest.mark.parametrize("classes", [2, 5, 18])

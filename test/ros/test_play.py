@@ -197,7 +197,8 @@ def test_large_messages_reach_best_effort_subscribers(graph, processes, tmp_path
     graph.until(lambda: player.poll() is not None)
 
     assert player.returncode == 0
-    graph.until(lambda: len(images) == 10)
+    # Best effort: a busy machine may lose some; without the profile none of this size arrives.
+    graph.until(lambda: len(images) >= 5)
 
 
 def test_a_loop_ends_cleanly_on_a_signal(graph, processes, recording) -> None:

@@ -105,7 +105,7 @@ def test_what_was_saved_is_loaded(tiny_architecture, tmp_path):
     }
     statistics["grasp"]["whitening"] = np.eye(32, dtype=np.float32)
     statistics["grasp"]["scale"] = np.ones(1, np.float32)
-    looks = np.random.default_rng(0).normal(size=(99, 32 + 9)).astype(np.float32)
+    looks = np.random.default_rng(0).normal(size=(99, 32 + 45)).astype(np.float32)
     bundle = save_bundle(
         tmp_path / "new" / "name",
         name="name",
@@ -205,7 +205,7 @@ def test_statistics_of_sensors_are_checked(copy):
     assert sorted(check_bundle(copy)) == [
         "weights.safetensors has branch_statistics.lidar.scale, which the architecture does not",
         "weights.safetensors lacks branch_statistics.camera.scale (1,)",
-        "weights.safetensors: branch_statistics.gel.means has shape (1, 32), expected (1, 41)",
+        "weights.safetensors: branch_statistics.gel.means has shape (1, 32), expected (1, 77)",
     ]
 
 

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import mahalanobis
 
-from xmodal_ros.runtime.ood import branch_feature, fit_branch, fit_statistics, look, ood_score
+from xmodal_ros.core.types import Modality
+from xmodal_ros.runtime.ood import (
+    branch_feature,
+    fit_branch,
+    fit_statistics,
+    look,
+    look_size,
+    ood_score,
+)
 
 
 @pytest.fixture
@@ -35,19 +43,33 @@ def test_agrees_with_scipys_mahalanobis_distance(training):
     assert score == pytest.approx(nearest, rel=1e-4)
 
 
-def test_a_look_is_level_spread_and_texture_of_every_eighth_row():
-    image = np.random.default_rng(0).integers(0, 256, (24, 10, 3), dtype=np.uint8)
-    rows = image[[0, 8, 16]].astype(np.float64)
+@pytest.mark.parametrize(("channels", "modality"), [(3, Modality.CAMERA), (4, Modality.LIDAR)])
+def test_a_look_is_level_spread_texture_and_layout_of_every_eighth_row(channels, modality):
+    rng = np.random.default_rng(0)
+    image = rng.normal(9, 50, (48, 12, channels)).astype(np.float32)
+    rows = image[::8].astype(np.float64)
     steps = rows[:, 1:] - rows[:, :-1]
     deviations = [np.log(x.std((0, 1)) + 1e-3) for x in (rows, steps)]
-    wanted = np.concatenate([rows.mean((0, 1)), *deviations])
-    np.testing.assert_allclose(look(image), wanted, rtol=1e-5)
+    blocks = rows.reshape(3, 2, 4, 3, channels).mean((1, 3)) - rows.mean((0, 1))
+    wanted = np.concatenate([rows.mean((0, 1)), *deviations, blocks.ravel()])
+    np.testing.assert_allclose(look(image), wanted, rtol=1e-4, atol=1e-4)
+    assert look_size(modality) == len(wanted)
+
+
+def test_a_look_tells_which_way_up_an_image_is_and_which_colours_are_exchanged():
+    image = np.zeros((64, 80, 3), np.uint8)
+    image[:32, :, 0] = image[32:, :, 2] = 200  # red above, blue below
+    usual, turned, exchanged = (look(x)[9:] for x in (image, image[::-1, ::-1], image[..., ::-1]))
+    np.testing.assert_allclose(turned, -usual, atol=1e-3)
+    np.testing.assert_allclose(exchanged, -usual, atol=1e-3)
+    assert np.abs(usual).max() == pytest.approx(100)
 
 
 def test_neighbours_in_a_window_are_those_in_time():
     window = np.random.default_rng(0).normal(size=(50, 6)).astype(np.float32)
     steps = np.log(np.diff(window, axis=0).std(0) + 1e-3)
     np.testing.assert_allclose(look(window)[12:], steps, rtol=1e-5)
+    assert look_size(Modality.IMU) == len(look(window))
     assert np.isfinite(look(np.zeros((50, 6), np.float32))).all()
 
 
@@ -55,6 +77,7 @@ def test_a_branch_notices_what_its_embedding_does_not_show():
     rng = np.random.default_rng(0)
     directions = rng.normal(size=(400, 16))
     embeddings = (directions / np.linalg.norm(directions, axis=1)[:, None]).astype(np.float32)
+    embeddings = embeddings[:, None]  # of one image each
     images = np.clip(rng.normal(120, 30, (400, 16, 16, 3)), 0, 255).astype(np.uint8)
     looks = np.stack([look(image) for image in images])
     known = fit_branch(branch_feature(embeddings, looks))
@@ -63,7 +86,14 @@ def test_a_branch_notices_what_its_embedding_does_not_show():
     black = look(np.zeros((16, 16, 3), np.uint8))
     assert ood_score(branch_feature(embeddings[0], black), known) > 3
     far = np.eye(16, dtype=np.float32)[0]
-    assert ood_score(branch_feature(3 * far, looks[0]), known) > 1
+    assert ood_score(branch_feature(3 * far[None], looks[0]), known) > 1
+
+
+def test_a_clip_is_known_by_the_mean_of_its_embeddings():
+    clip, seen = np.arange(8, dtype=np.float32).reshape(4, 2), np.ones(3, np.float32)
+    np.testing.assert_array_equal(branch_feature(clip, seen), [3, 4, 1, 1, 1])
+    both = branch_feature(np.stack([clip, 2 * clip]), np.stack([seen, seen]))
+    np.testing.assert_array_equal(both, [[3, 4, 1, 1, 1], [6, 8, 1, 1, 1]])
 
 
 def test_a_branch_is_scored_by_the_distance_of_standardized_features(training):

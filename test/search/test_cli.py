@@ -45,8 +45,24 @@ def test_an_index_is_made_and_searched(capsys, index, small_recording, tmp_path)
     assert "://" not in text
     code, out, _ = run(capsys, "find", index, "--like", f"{small_recording}@1.02")
     assert code == 0
-    assert "moments like this 'camera'" in out
+    assert "moments nearest to this 'camera'" in out
     assert "material" in out
+
+
+def test_words_find_moments(capsys, words_bundle, small_recording, tmp_path):
+    code, *_ = run(
+        capsys, "index", small_recording, "--out", tmp_path, "--every", "0.5",
+        "--bundle", words_bundle, "--set", "inference.backend=torch",
+    )  # fmt: skip
+    assert code == 0
+    page = tmp_path / "page.html"
+    code, out, _ = run(capsys, "find", tmp_path, "--text", "touching cork", "--out", page)
+    assert code == 0
+    assert "2 moments nearest to these words" in out
+    text = page.read_text()
+    assert "<h1>text touching cork</h1>" in text
+    assert "nearest to these words, by cosine" in text
+    assert len(re.findall(r'<img[^>]* src="data:image/jpeg;base64,', text)) == 2
 
 
 def test_recordings_that_cannot_be_read_are_told_by_the_exit_code(
@@ -69,7 +85,11 @@ def test_recordings_that_cannot_be_read_are_told_by_the_exit_code(
         (["--like", "recording"], "--like: got 'recording'; expected RECORDING@SECONDS"),
         (["--like", "a@b"], "--like: got 'a@b'; expected RECORDING@SECONDS"),
         (["--image", "a.png", "--where", "wood"], "--where: got 'wood'; expected HEAD=LABEL"),
-        (["--text", "soft"], "shared: has no text encoder, which 'soft' needs"),
+        (
+            ["--text", "soft", "--stream", "camera"],
+            "--stream: got 'camera' with --text. Words are",
+        ),
+        (["--text", "soft"], "shared: has no text encoder, so words cannot be compared with"),
         (["--image", "nowhere.png"], "nowhere.png: there is no such file"),
     ],
 )

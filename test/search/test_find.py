@@ -1,5 +1,6 @@
 """Questions to an index, and what cannot be asked."""
 
+import dataclasses
 import shutil
 
 import cv2
@@ -186,13 +187,35 @@ def test_a_stream_that_is_not_there_at_the_moment_is_told(
         of_moment(predictor, settings, recording, 1.0, "nose")
 
 
-def test_words_need_another_bundle(bundle):
-    with pytest.raises(BundleError) as error:
-        of_text(bundle, "a soft thing")
-    assert str(error.value) == (
-        "shared: has no text encoder, which 'a soft thing' needs; expected a bundle with one; "
-        "none that comes with xmodal_ros has. Ask by --image, --touch or --like"
+def test_words_find_moments_of_all_streams_of_their_space(
+    words_bundle, recording, settings, tmp_path
+):
+    spoken = Bundle.load(words_bundle)
+    inference = dataclasses.replace(settings.inference, bundle=str(words_bundle))
+    gather([recording], tmp_path, dataclasses.replace(settings, inference=inference), 0.2)
+    query = of_text(spoken, "touching cork")
+    assert (query.stream, query.picture) == ("text", b"")
+    with Store(tmp_path) as store:
+        hits = Finder(store, spoken).find(query, 100)
+        kept = {s: np.concatenate([x for _, x in store.vectors(s)]) for s in store.streams()}
+        near = Finder(store, spoken).find(query, 1, among=["tactile_left"])
+        with pytest.raises(BundleError, match=r"'imu' was not trained to be compared with 'text'"):
+            Finder(store, spoken).find(query, among=["imu"])
+    streams = ("camera", "tactile_left", "tactile_right")
+    cosines = np.stack([kept[stream] @ query.vector for stream in streams])
+    assert len(hits) == cosines.shape[1]
+    assert [hit.similarity for hit in hits] == pytest.approx(
+        sorted(cosines.max(0), reverse=True), abs=2e-3
     )
+    assert {hit.stream for hit in hits} == {streams[k] for k in cosines.argmax(0)}
+    assert near[0].stream == "tactile_left"
+    assert near[0].similarity == pytest.approx(cosines[1].max(), abs=2e-3)
+    assert all(hit.picture for hit in hits)
+
+
+def test_words_need_another_bundle(bundle):
+    with pytest.raises(BundleError, match="shared: has no text encoder, so words cannot be comp"):
+        of_text(bundle, "a soft thing")
 
 
 def test_an_empty_index_and_one_without_the_stream_are_told(bundle, folder, tmp_path):

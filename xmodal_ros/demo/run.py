@@ -29,15 +29,12 @@ from xmodal_ros.eval import evaluate, show
 from xmodal_ros.eval.parity import Parity, compare, read_answers
 from xmodal_ros.eval.summary import percentiles
 from xmodal_ros.ros.profile import VARIABLES, profile
-from xmodal_ros.runtime.bundle import default_bundle
 
 START_TIMEOUT_S = 90.0
 """For loading and warming the model on a busy machine."""
 SETTLE_S = 1.0
 """Silence after the last message that ends a run."""
 REFRESH_S = 0.2
-TOUCH = "touch"
-"""Name of the bundle for the cell's camera at the hand and its gels."""
 
 
 class DemoError(UserError):
@@ -47,15 +44,15 @@ class DemoError(UserError):
 def run(out: Path, recording: Path | None, data: Path | None, bundle: str) -> None:
     """Run the demonstration; see the package.
 
-    Without a recording, the simulated cell's is made, for the bundle `TOUCH`; where there are real
-    recordings, one of those is shown first, with the installed bundle, and the cell's after it.
+    Without a recording, the simulated cell's is made; where there are real recordings, one of
+    those is shown first, and the cell's after it.
 
     Args:
         out: Folder for results; earlier ones are replaced. Those of the cell are in `out/cell`
             where there are others.
         recording: Recording to play; None to make the demonstration's.
         data: Folder of the real recordings; None without them.
-        bundle: Folder of the model bundle for all; empty for those that are installed.
+        bundle: Folder of the model bundle; empty for the installed one.
 
     Raises:
         DemoError: a process failed, a head gave no prediction, or live and offline differ.
@@ -70,8 +67,7 @@ def run(out: Path, recording: Path | None, data: Path | None, bundle: str) -> No
     if data:
         _show(console, out, _make_recording(out, data, console), bundle)
         out = out / "cell"
-    touch = bundle or str(default_bundle().parent / TOUCH)
-    _show(console, out, _make_recording(out, None, console), touch)
+    _show(console, out, _make_recording(out, None, console), bundle)
 
 
 def _show(console: Console, out: Path, recording: Path, bundle: str) -> None:

@@ -6,6 +6,7 @@ lacks, is here.
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from dataclasses import dataclass
 
@@ -33,6 +34,10 @@ class Scores:
     """Mean squared distance to the one-hot label, summed over classes, 0 to 2."""
     confusion: np.ndarray
     """`(C, C) int64`, rows true, columns predicted."""
+
+    def plain(self) -> dict[str, float]:
+        """All but the confusion, by name, as results files have it."""
+        return {k: v for k, v in dataclasses.asdict(self).items() if k != "confusion"}
 
 
 def score(

@@ -97,12 +97,28 @@ class Network(nn.Module):
         self, features: Mapping[str, Encoded], present: Mapping[str, Tensor] | None = None
     ) -> Output:
         """Predict from what `features` gave; heads without any of their streams are left out."""
-        output = Output({}, {}, {})
-        encoded: dict[str, Encoded] = {}
+        return self.answer(self.refine(features), present)
+
+    def refine(self, features: Mapping[str, Encoded]) -> dict[str, Encoded]:
+        """What learns of each stream by itself.
+
+        Args:
+            features: From `features`, by stream.
+
+        Returns:
+            By stream, tokens (batch, tokens, dim) and embedding (batch, dim).
+        """
+        made = {}
         for stream, (tokens, embedding) in features.items():
             branch = self.branch(stream)
-            encoded[stream] = branch.combine(branch.adapt(tokens), embedding)
-            output.embeddings[stream] = encoded[stream][1]
+            made[stream] = branch.combine(branch.adapt(tokens), embedding)
+        return made
+
+    def answer(
+        self, encoded: Mapping[str, Encoded], present: Mapping[str, Tensor] | None = None
+    ) -> Output:
+        """Predict from what `refine` gave; see `forward_features`."""
+        output = Output({}, {}, {stream: embedding for stream, (_, embedding) in encoded.items()})
         for name, settings in self.architecture.heads.items():
             if any(stream in encoded for stream in settings.streams):
                 output.logits[name], output.features[name] = self.heads[name](

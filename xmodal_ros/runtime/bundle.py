@@ -20,16 +20,18 @@ from xmodal_ros.runtime.manifest import (
     BRANCH_STATISTICS,
     MANIFEST,
     STATISTICS,
+    TEXT,
     WEIGHTS,
     Manifest,
     PointsCard,
 )
+from xmodal_ros.runtime.text import NAME, TextSpace, installed_version, text_projection
 
 if TYPE_CHECKING:
     from xmodal_ros.nn.architecture import Architecture
     from xmodal_ros.nn.network import Network
 
-DEFAULT = "xmodal-base"
+DEFAULT = "xmodal"
 """Name of the bundle that is loaded where none is named."""
 
 
@@ -132,11 +134,11 @@ class Bundle(Manifest):
         }
 
     def comparable(self, stream: str) -> tuple[str, ...]:
-        """Streams whose embeddings may be compared with a stream's, itself first.
+        """Streams whose embeddings may be compared with a stream's, or with `TEXT`, itself first.
 
         Those are the streams of its branch, and those of branches that share its space.
         """
-        own = self.spec.streams[stream]
+        own = stream if stream == TEXT else self.spec.streams[stream]
         shared = {own}.union(*(group for group in self.spaces if own in group))
         others = (n for n, branch in self.spec.streams.items() if branch in shared)
         return stream, *(name for name in others if name != stream)
@@ -156,11 +158,41 @@ class Bundle(Manifest):
 
         network = Network(self.spec)
         state = load_file(self.path / WEIGHTS)
-        others = (STATISTICS, BRANCH_STATISTICS)
+        others = (STATISTICS, BRANCH_STATISTICS, TEXT)
         network.load_state_dict(
             {k: v for k, v in state.items() if k.partition(".")[0] not in others}
         )
         return network.eval()
+
+    def text_space(self) -> TextSpace:
+        """What embeds sentences for comparison with the streams `comparable(TEXT)`.
+
+        Raises:
+            BundleError: the bundle has none, or it was trained with another sentence encoder.
+            DeviceError: the sentence encoder is not installed.
+        """
+        if self.text is None:
+            raise BundleError(
+                "has no text encoder, so words cannot be compared with what it senses",
+                where=self.id,
+                expected=f"a bundle with '{TEXT}' in its {MANIFEST}",
+            )
+        installed = NAME, installed_version()
+        if (self.text.encoder, self.text.version) != installed:
+            raise BundleError(
+                f"was trained with text encoder {self.text.encoder} {self.text.version}, "
+                f"and {' '.join(installed)} is installed",
+                where=self.id,
+                do=f"Install version {self.text.version}, or take another bundle",
+            )
+        from safetensors.torch import load_file
+
+        project, state = text_projection(self.spec.trunk.dim), load_file(self.path / WEIGHTS)
+        prefix = f"{TEXT}."
+        project.load_state_dict(
+            {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+        )
+        return TextSpace(project.eval())
 
     def statistics(self) -> dict[str, dict[str, npt.NDArray[np.float32]]]:
         """Out-of-distribution statistics by head, where there are any."""

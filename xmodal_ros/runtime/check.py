@@ -13,11 +13,13 @@ import yaml
 from xmodal_ros.core.declare import from_mapping
 from xmodal_ros.core.errors import SettingsError, UserError
 from xmodal_ros.core.types import IMU_VALUES
+from xmodal_ros.runtime.check_spaces import read_spaces
 from xmodal_ros.runtime.check_tensors import Shapes, compare
 from xmodal_ros.runtime.manifest import (
     CARD,
     FORMAT,
     MANIFEST,
+    TEXT,
     WEIGHTS,
     BackendRecord,
     HeadCard,
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from xmodal_ros.nn.architecture import Architecture, HeadSettings, PointsSettings
 
 _KEYS = ("format", "id", "licence", "weights_sha256", "architecture", "heads")
-_OPTIONAL = ("points", "spaces", "training", "metrics", "backends")
+_OPTIONAL = ("points", "spaces", TEXT, "training", "metrics", "backends")
 # Starts of files that torch.save and pickle write. They are recognized, never opened: loading one
 # runs its code.
 _PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
@@ -40,6 +42,7 @@ _KINDS: tuple[tuple[str, type[Any], str], ...] = (
     ("heads", Mapping, "mapping"),
     ("points", Mapping, "mapping"),
     ("spaces", Sequence, "list"),
+    (TEXT, Mapping, "mapping"),
     ("training", Mapping, "mapping"),
     ("metrics", Mapping, "mapping"),
     ("backends", Sequence, "list"),
@@ -76,10 +79,10 @@ def read_manifest(folder: Path) -> tuple[Manifest | None, list[str]]:
     )
     for name, card in heads.items():
         _require_subsets(name, card, spec, problems)
-    spaces = _spaces(manifest.get("spaces", ()), spec, problems)
+    spaces, text = read_spaces(manifest, spec, problems)
     records = _records(manifest.get("backends"), problems)
     if spec is not None and tensors is not None:
-        compare(spec, tensors, problems)
+        compare(spec, text is not None, tensors, problems)
     if spec is None:
         return None, problems
     return Manifest(
@@ -92,6 +95,7 @@ def read_manifest(folder: Path) -> tuple[Manifest | None, list[str]]:
         heads=heads,
         points=points,
         spaces=spaces,
+        text=text,
         backends=records,
         training=manifest.get("training") or {},
         metrics=manifest.get("metrics") or {},
@@ -246,28 +250,6 @@ def _rows(value: Any) -> Any:
     if not isinstance(value, list):
         return value
     return tuple(tuple(row) if isinstance(row, list) else row for row in value)
-
-
-def _spaces(
-    values: Any, spec: Architecture | None, problems: list[str]
-) -> tuple[tuple[str, ...], ...]:
-    """Groups of branches; each of them is in one at most."""
-    if not isinstance(values, Sequence):
-        return ()
-    groups = tuple(tuple(map(str, group)) for group in values if isinstance(group, list))
-    if len(groups) < len(values):
-        problems.append(f"spaces is {values!r}, expected a list of lists of branches")
-    names = [name for group in groups for name in group]
-    if len(set(names)) < len(names):
-        problems.append("spaces has a branch twice")
-    if spec is not None:
-        known = ", ".join(spec.branches)
-        problems += [
-            f"spaces has '{name}', expected some of the branches {known}"
-            for name in names
-            if name not in spec.branches
-        ]
-    return groups
 
 
 def _records(values: Any, problems: list[str]) -> tuple[BackendRecord, ...]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xmodal_ros.core.errors import SettingsError
-from xmodal_ros.runtime.manifest import BRANCH_STATISTICS, STATISTICS, WEIGHTS
+from xmodal_ros.runtime.manifest import BRANCH_STATISTICS, STATISTICS, TEXT, WEIGHTS
 from xmodal_ros.runtime.ood import look_size
+from xmodal_ros.runtime.text import text_projection
 
 if TYPE_CHECKING:
     from xmodal_ros.nn.architecture import Architecture
@@ -14,19 +15,28 @@ if TYPE_CHECKING:
 Shapes = dict[str, tuple[int, ...]]
 
 
-def compare(spec: Architecture, tensors: Shapes, problems: list[str]) -> None:
-    """Compare the tensors with those the architecture needs, without allocating any."""
+def compare(spec: Architecture, text: bool, tensors: Shapes, problems: list[str]) -> None:
+    """Compare the tensors with those the architecture needs, without allocating any.
+
+    Args:
+        spec: The architecture.
+        text: Whether there is a projection of sentences.
+        tensors: Shapes by name.
+        problems: Grows.
+    """
     import torch
 
     from xmodal_ros.nn.network import Network
 
     try:
         with torch.device("meta"):
-            network = Network(spec)
+            network, words = Network(spec), text_projection(spec.trunk.dim)
     except SettingsError as error:
         problems.append(str(error))
         return
     expected: Shapes = {k: tuple(v.shape) for k, v in network.state_dict().items()}
+    if text:
+        expected |= {f"{TEXT}.{k}": tuple(v.shape) for k, v in words.state_dict().items()}
     for prefix, owner in dict.fromkeys(tuple(k.split(".")[:2]) for k in tensors if "." in k):
         if prefix == STATISTICS:
             classes = spec.heads[owner].classes if owner in spec.heads else 0

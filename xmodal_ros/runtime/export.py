@@ -90,6 +90,7 @@ def _run(
         parts += [
             softmax(np.moveaxis(predictor.encoded[stream][2], 1, -1) / card.temperature).ravel()
             for stream, card in predictor.labelled.items()
+            if stream in predictor.encoded
         ]
         answers.append(np.concatenate(parts))
     return answers, milliseconds

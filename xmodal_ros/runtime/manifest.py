@@ -22,6 +22,8 @@ FORMAT = 1
 TASKS = ("material", "activity", "grasp")
 # Prefixes, in the weights file, of the out-of-distribution statistics of heads and of branches.
 STATISTICS, BRANCH_STATISTICS = "statistics", "branch_statistics"
+# Sentences: a key of bundle.yaml, a member of a group of `spaces`, a prefix in the weights file.
+TEXT = "text"
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,17 @@ class PointsCard:
 
 
 @dataclass(frozen=True)
+class TextCard:
+    """The sentence encoder that a bundle's projection of text was trained with."""
+
+    encoder: str = setting("", "its name")
+    version: str = setting("", "of the package that it comes from")
+
+    def __post_init__(self) -> None:
+        validate(self, "")
+
+
+@dataclass(frozen=True)
 class BackendRecord:
     """How one backend compared with torch fp32 when the bundle was exported."""
 
@@ -109,7 +122,9 @@ class Manifest:
     points: Mapping[str, PointsCard] = field(default_factory=dict)
     """By branch."""
     spaces: tuple[tuple[str, ...], ...] = ()
-    """Branches whose embeddings were trained to be compared with each other's."""
+    """Branches, and `TEXT`, whose embeddings were trained to be compared with each other's."""
+    text: TextCard | None = None
+    """None where sentences cannot be compared with what is sensed."""
     backends: tuple[BackendRecord, ...] = ()
     training: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)

@@ -3,10 +3,12 @@
 Of what a head's classifier reads: Mahalanobis distance to the nearest class mean with one
 covariance for all classes (Lee et al. 2018, arXiv 1807.03888). Of what a sensor gives: the same
 distance, to one mean, of its embedding together with what its input looks like without a network.
+The embedding is the mean of a clip's, in which the noise of one image counts less.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +24,7 @@ _SHRINKAGE = (
     0.05  # of the covariance towards a multiple of the identity: few samples, many dimensions
 )
 _ROWS = 8  # every so many are looked at: in every image of every prediction
+_BLOCKS = (3, 4)  # rows and columns of an image; among many more, a covered lens is lost
 _LIDAR_CHANNELS = 4  # of a range image
 _FLOOR = 1e-3  # in the input's unit; there is no logarithm of 0
 
@@ -71,9 +74,17 @@ def fit_branch(features: Array) -> dict[str, Array]:
     }
 
 
-def branch_feature(embedding: Array, look: Array) -> Array:
-    """What a branch's statistics are about. Shapes: (d,) and (l,), or with a batch axis each."""
-    return np.concatenate([embedding, look], axis=-1, dtype=np.float32)
+def branch_feature(embeddings: Array, look: Array) -> Array:
+    """What a branch's statistics are about.
+
+    Args:
+        embeddings: Of each image of a clip, else of the one input. Shape: (..., steps, d).
+        look: Of the newest input. Shape: (..., l).
+
+    Returns:
+        Shape: (..., d + l).
+    """
+    return np.concatenate([embeddings.mean(-2), look], axis=-1, dtype=np.float32)
 
 
 def look(data: npt.NDArray[Any]) -> Array:
@@ -88,19 +99,27 @@ def look(data: npt.NDArray[Any]) -> Array:
 
     Returns:
         Of each channel the mean, and the logarithms of the deviation and of that of differences
-        between neighbours in a row or in time. Shape: (3 C,).
+        between neighbours in a row or in time; of an image also how much each of 3 x 4 blocks is
+        above the mean, which tells from where a gel is lit, and in which colours. Shape: (3 C,) of
+        a window, (15 C,) of an image.
     """
     rows = data[::_ROWS] if data.ndim == 3 else data[None]
     steps = cv2.subtract(rows[:, 1:], rows[:, :-1], dtype=cv2.CV_32F)
     mean, deviation = cv2.meanStdDev(rows)
     texture = cv2.meanStdDev(steps)[1]
     made = [mean, np.log(deviation + _FLOOR), np.log(texture + _FLOOR)]
+    if data.ndim == 3:
+        size = _BLOCKS[::-1]
+        blocks = cv2.resize(rows.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        made.append((blocks - blocks.mean((0, 1))).reshape(-1, 1))
     return np.concatenate(made, dtype=np.float32)[:, 0]
 
 
 def look_size(modality: Modality) -> int:
     """Length of what `look` gives of inputs of a modality."""
-    return 3 * {Modality.IMU: IMU_VALUES, Modality.LIDAR: _LIDAR_CHANNELS}.get(modality, 3)
+    if modality is Modality.IMU:
+        return 3 * IMU_VALUES
+    return (3 + math.prod(_BLOCKS)) * (_LIDAR_CHANNELS if modality is Modality.LIDAR else 3)
 
 
 def ood_score(feature: Array, statistics: Mapping[str, Array]) -> float:

@@ -154,11 +154,9 @@ class Predictor:
         heads = {
             name: self._answer(name, result(), set(encoded)) for name, result in fused.items()
         }
-        embeddings = {
-            name: _unit(e[1].reshape(-1, e[1].shape[-1])[-1]) for name, e in encoded.items()
-        }
+        steps = {name: _unit(e[1].reshape(-1, e[1].shape[-1])) for name, e in encoded.items()}
         ood = {
-            name: ood_score(branch_feature(embeddings[name], seen), self.sensors[name])
+            name: ood_score(branch_feature(steps[name], seen), self.sensors[name])
             for name, seen in looks.items()
         }
         done, first_ns = perf_counter_ns(), self._first_ns or start
@@ -167,7 +165,7 @@ class Predictor:
             frame_id=observation.frame_id,
             heads=heads,
             age_ns=observation.age_ns,
-            embeddings=embeddings,
+            embeddings={name: units[-1] for name, units in steps.items()},
             model_id=self.bundle.id,
             weights_hash=self.bundle.weights_hash,
             preprocess_ns=first_ns - start,
@@ -290,9 +288,10 @@ class Predictor:
         )
 
 
-def _unit(vector: Array) -> npt.NDArray[np.float32]:
-    """Unit length again, which half precision rounds away from."""
-    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-12), np.float32)
+def _unit(vectors: Array) -> npt.NDArray[np.float32]:
+    """Unit length again, which half precision rounds away from. Shape: (N, d)."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)
 
 
 def _cache_key(bundle: Bundle) -> str:

@@ -18,13 +18,18 @@ from xmodal_ros.runtime.manifest import (
     FORMAT,
     MANIFEST,
     STATISTICS,
+    TEXT,
     WEIGHTS,
     HeadCard,
     PointsCard,
+    TextCard,
     file_hash,
 )
+from xmodal_ros.runtime.text import NAME, installed_version
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from xmodal_ros.nn.network import Network
 
 Statistics = Mapping[str, Mapping[str, npt.NDArray[np.float32]]]
@@ -39,6 +44,7 @@ def save_bundle(
     heads: Mapping[str, HeadCard],
     points: Mapping[str, PointsCard] | None = None,
     spaces: Sequence[Sequence[str]] = (),
+    text: nn.Module | None = None,
     licence: str,
     card: str,
     training: Mapping[str, Any] | None = None,
@@ -55,7 +61,9 @@ def save_bundle(
         architecture: The mapping it was built from.
         heads: Labels, calibration and thresholds by head.
         points: Labels and calibration of the classes of points, by branch.
-        spaces: Groups of branches whose embeddings were trained to be compared.
+        spaces: Groups of branches whose embeddings were trained to be compared; "text" is in one
+            of them where `text` is given.
+        text: Trained projection of sentences, as `text.text_projection` makes it.
         licence: Of the weights.
         card: Text of README.md.
         training: Data sets, hashes of splits, seed: whatever says where the weights come from.
@@ -65,6 +73,7 @@ def save_bundle(
 
     Raises:
         BundleError: the parts do not fit together.
+        DeviceError: `text` is given, and the sentence encoder is not installed.
     """
     from safetensors.torch import save
 
@@ -73,6 +82,10 @@ def save_bundle(
     tensors = _tensors(network)
     for prefix, owners in ((STATISTICS, statistics), (BRANCH_STATISTICS, branch_statistics)):
         tensors |= _named(prefix, owners or {})
+    words = {}
+    if text is not None:
+        words = {TEXT: _plain(dataclasses.asdict(TextCard(NAME, installed_version())))}
+        tensors |= {f"{TEXT}.{name}": value for name, value in _tensors(text).items()}
     (folder / WEIGHTS).write_bytes(save(tensors))
     manifest = {
         "format": FORMAT,
@@ -83,6 +96,7 @@ def save_bundle(
         "heads": {n: _plain(dataclasses.asdict(h)) for n, h in heads.items()},
         "points": {n: _plain(dataclasses.asdict(p)) for n, p in (points or {}).items()},
         "spaces": _plain(spaces),
+        **words,
         "training": _plain(training or {}),
         "metrics": _plain(metrics or {}),
         "backends": [],
@@ -98,7 +112,7 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     (folder / MANIFEST).write_text(text, encoding="utf-8")
 
 
-def _tensors(network: Network) -> dict[str, Any]:
+def _tensors(network: nn.Module) -> dict[str, Any]:
     # Half precision for matrices and kernels only: BatchNorm variances do not fit its range.
     return {
         k: (v.half() if v.is_floating_point() and v.ndim > 1 else v).contiguous().cpu()

@@ -77,7 +77,7 @@ def find_command(
     like: Annotated[
         str, typer.Option(metavar="RECORDING@SECONDS", help="Like this moment of a recording.")
     ] = "",
-    text: Annotated[str, typer.Option(help="Like these words.")] = "",
+    text: Annotated[str, typer.Option(help="What these words say.")] = "",
     stream: Annotated[str, typer.Option(help="The stream that is asked about.")] = "",
     among: Annotated[
         list[str] | None,
@@ -97,7 +97,7 @@ def find_command(
         str, typer.Option(help="Where the index's bundle is now, if it has moved.")
     ] = "",
 ) -> None:
-    """Find moments in recordings by an image, a touch or another moment."""
+    """Find moments in recordings by words, an image, a touch or another moment."""
     asked = {"image": image, "touch": touch, "like": like, "text": text}
     kinds = [name for name, value in asked.items() if value]
     if len(kinds) != 1:
@@ -140,6 +140,12 @@ def _embed(loaded: Bundle, settings: Settings, kind: str, value: str, stream: st
     from xmodal_ros.search import query
 
     if kind == "text":
+        if stream:
+            raise SettingsError(
+                f"got '{stream}' with --text",
+                where="--stream",
+                do="Words are of no stream; --among names the streams to look among",
+            )
         return query.of_text(loaded, value)
     recording, time_s = _moment(value) if kind == "like" else (Path(), 0.0)
     with Predictor(loaded, settings.inference) as predictor:

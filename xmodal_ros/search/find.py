@@ -9,6 +9,7 @@ from pathlib import Path
 
 from xmodal_ros.core.errors import BundleError
 from xmodal_ros.runtime.bundle import Bundle
+from xmodal_ros.runtime.manifest import TEXT
 from xmodal_ros.search.entries import Known, StoreError
 from xmodal_ros.search.gather import fingerprint
 from xmodal_ros.search.nearest import Nearest
@@ -64,8 +65,9 @@ class Finder:
         Args:
             query: What is searched for.
             count: Most hits.
-            among: Streams that are compared with it; empty for those of its own branch. Streams of
-                another one are never as near as its own, so they are for asking alone.
+            among: Streams that are compared with it; empty for those of its own branch, and of
+                words for all that share their space. Streams of another branch are never as near
+                as its own, so they are for asking alone.
             labels: Only moments with these labels, by head.
             apart_s: Least time between two hits of one recording: neighbours look alike.
 
@@ -92,16 +94,17 @@ class Finder:
         return hits
 
     def _streams(self, stream: str, among: Sequence[str]) -> list[str]:
-        streams, held = self._bundle.spec.streams, list(self._nearest)
-        comparable = self._bundle.comparable(stream)
+        branches, held = self._bundle.spec.streams, list(self._nearest)
+        comparable = [name for name in self._bundle.comparable(stream) if name in branches]
         for name in among:
-            if name in streams and name not in comparable:
+            if name in branches and name not in comparable:
                 raise BundleError(
                     f"'{name}' was not trained to be compared with '{stream}'",
                     where=self._bundle.id,
                     expected="one of " + ", ".join(comparable),
                 )
-        wanted = among or [name for name in streams if streams[name] == streams[stream]]
+        own = [n for n in comparable if stream == TEXT or branches[n] == branches[stream]]
+        wanted = among or own
         missing = [name for name in wanted if name not in held]
         if missing == list(wanted) or (among and missing):
             raise StoreError(

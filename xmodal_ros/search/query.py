@@ -1,4 +1,4 @@
-"""What is searched for, as an embedding: an image, a touch, or a moment of a recording."""
+"""What is searched for, as an embedding: words, an image, a touch, or a moment of a recording."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from xmodal_ros.core.types import Modality, Observation, StreamData
 from xmodal_ros.data.recording import Recording
 from xmodal_ros.data.replay import observations
 from xmodal_ros.runtime.bundle import Bundle
+from xmodal_ros.runtime.manifest import TEXT
 from xmodal_ros.runtime.predictor import Predictor
 from xmodal_ros.search.pictures import picture
 
@@ -23,13 +24,19 @@ NEAR_S = 1.0
 
 @dataclass(frozen=True)
 class Query:
-    """What a stream sensed, embedded."""
+    """What a stream sensed, or words, embedded."""
 
     stream: str
+    """Or `TEXT`."""
     vector: np.ndarray
     """Unit length. Shape: (d,), float32."""
     picture: bytes
     """JPEG of what cameras and gels saw, empty where there are none."""
+
+    @property
+    def asked(self) -> str:
+        """As tables and pages name it."""
+        return "these words" if self.stream == TEXT else f"this '{self.stream}'"
 
 
 def of_image(predictor: Predictor, path: Path, modality: Modality, stream: str = "") -> Query:
@@ -106,17 +113,13 @@ def of_moment(
 
 
 def of_text(bundle: Bundle, text: str) -> Query:
-    """Refuse: no bundle embeds text yet.
+    """Embed words.
 
     Raises:
-        BundleError: always.
+        BundleError: the bundle has no text encoder, or was trained with another one.
+        DeviceError: the text encoder is not installed.
     """
-    raise BundleError(
-        f"has no text encoder, which '{text}' needs",
-        where=bundle.id,
-        expected="a bundle with one; none that comes with xmodal_ros has",
-        do="Ask by --image, --touch or --like",
-    )
+    return Query(TEXT, bundle.text_space()([text])[0], b"")
 
 
 def _query(predictor: Predictor, observation: Observation, stream: str) -> Query:

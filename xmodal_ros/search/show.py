@@ -37,7 +37,7 @@ def plain(query: Query, hits: Sequence[Hit]) -> dict[str, Any]:
 
 def table(query: Query, hits: Sequence[Hit]) -> Table:
     """One row per hit, the nearest first."""
-    made = Table(title=f"{len(hits)} moments like this '{query.stream}'", title_justify="left")
+    made = Table(title=f"{len(hits)} moments nearest to {query.asked}", title_justify="left")
     made.add_column("recording", overflow="fold")
     for name in ("time, s", "similarity"):
         made.add_column(name, justify="right")

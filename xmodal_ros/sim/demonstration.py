@@ -44,9 +44,11 @@ RAW = sim_settings(
         "topics": {"jpeg_quality": 0},
         "camera": {"width": 64, "height": 64},
         "camera_wrist_clock": {"rate_hz": 10.0},
+        "lidar": {"rings": 64, "steps": 1024},
+        "lidar_clock": {"rate_hz": 1.0},
     }
 )
-"""As small, but with raw images, as drivers send them."""
+"""With raw images, as drivers send them, and scans as fine as those that bundles learned from."""
 
 
 def record_demonstration(

@@ -1,9 +1,8 @@
-"""What a task gives the loop: labels, groups and parts of examples, and batches of inputs."""
+"""What examples give to training and scoring: labels, parts, and batches of inputs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -13,58 +12,39 @@ Inputs = Mapping[str, "Tensor | tuple[Tensor, Tensor]"]
 """By stream: raw input, or what a frozen encoder made of it, (tokens, pooled feature)."""
 
 
-@dataclass(frozen=True)
-class Index:
-    """Labels and membership of examples."""
-
-    targets: np.ndarray
-    """Class probabilities `(N, C) float32`; one-hot where an example has one label."""
-    groups: np.ndarray
-    """What must not be on both sides of a split: object, person, texture `(N,) str`."""
-    test: np.ndarray
-    """`(N,) bool`, True in the test part."""
-    scored: np.ndarray
-    """`(N,) bool`, False for examples that only serve to train."""
+class StreamExamples(Protocol):
+    """Examples of streams, any of which may be absent."""
 
     @property
-    def labels(self) -> np.ndarray:
-        """Most probable class `(N,) int64`."""
-        return self.targets.argmax(1)
+    def streams(self) -> tuple[str, ...]:
+        """Names, in the order of the heads' inputs."""
+        ...
 
+    @property
+    def present(self) -> Mapping[str, np.ndarray]:
+        """By stream, where it is there `(N,) bool`."""
+        ...
 
-class Examples(Protocol):
-    """Examples of one task."""
-
-    index: Index
-
-    def batch(self, chosen: np.ndarray, rng: np.random.Generator | None) -> Inputs:
-        """Inputs of the chosen examples; augmented where a generator is given."""
+    def batch(self, chosen: np.ndarray) -> Inputs:
+        """Inputs of the chosen examples by stream; of an absent one they mean nothing."""
         ...
 
 
-def group_folds(index: Index, folds: int, seed: int) -> np.ndarray:
-    """Assign the training groups to folds of like size and like shares of classes.
+class FeatureExamples(StreamExamples, Protocol):
+    """Examples with labels of several heads, and what frozen encoders made of their streams."""
 
-    Groups are taken largest first; each goes to the fold that it leaves most even.
+    names: list[str]
 
-    Returns:
-        Fold of every example `(N,) int64`, -1 in the test part.
-    """
-    rng = np.random.default_rng(seed)
-    train = np.flatnonzero(~index.test & index.scored)
-    names = rng.permutation(np.unique(index.groups[train]))
-    counts = {n: index.targets[train[index.groups[train] == n]].sum(0) for n in names}
-    ideal = sum(counts.values()) / folds
-    held = np.zeros((folds, index.targets.shape[1]))
-    fold_of: dict[str, int] = {}
-    for name in sorted(names, key=lambda n: -counts[n].sum()):
-        cost = [
-            np.square((held[k] + counts[name]) / ideal).sum() - np.square(held[k] / ideal).sum()
-            for k in range(folds)
-        ]
-        fold_of[name] = int(np.argmin(cost))
-        held[fold_of[name]] += counts[name]
-    assigned = [
-        -1 if t else fold_of.get(g, -1) for g, t in zip(index.groups, index.test, strict=True)
-    ]
-    return np.array(assigned, np.int64)
+    @property
+    def heads(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of the classes by head."""
+        ...
+
+    @property
+    def labels(self) -> Mapping[str, np.ndarray]:
+        """By head `(N,) int64`, -1 where an example has none."""
+        ...
+
+    def indices(self, part: str) -> np.ndarray:
+        """Of the examples of a part `(M,) int64`."""
+        ...

@@ -13,6 +13,12 @@ pytest.importorskip("torch")
 from xmodal_ros.data.recording import RecordingWriter
 from xmodal_ros.data.splits import write_split
 from xmodal_ros.data.visual_tactile import VisualTactile, open_dataset
+from xmodal_ros.runtime.bundle import Bundle
+from xmodal_ros.train.joint.captions import caption
+from xmodal_ros.train.joint.encoders import take
+from xmodal_ros.train.joint.moments import Moments, read_moments
+from xmodal_ros.train.joint.run import Material
+from xmodal_ros.train.joint.settings import MomentSettings
 
 PARTS = {"first": "train", "second": "train", "third": "validation", "fourth": "test"}
 ACTIVITIES = ("reach", "press", "shake")
@@ -87,7 +93,7 @@ ARCHITECTURE: dict[str, Any] = {
 
 
 @pytest.fixture(scope="session")
-def bundle(tmp_path_factory: pytest.TempPathFactory):
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """A bundle of random weights that reads camera, one gel and IMU."""
     import torch
 
@@ -105,3 +111,20 @@ def bundle(tmp_path_factory: pytest.TempPathFactory):
         licence="MIT",
         card="# senses\n",
     )
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def moments(cell: VisualTactile, bundle: Bundle, cache: Path) -> Moments:
+    return read_moments(cell, take([bundle]), MomentSettings(), cache)
+
+
+@pytest.fixture(scope="session")
+def material(moments: Moments, bundle: Bundle) -> Material:
+    captions = caption(moments.facts)
+    texts = np.random.default_rng(0).normal(size=(len(captions.texts), 384)).astype(np.float32)
+    return Material(moments, captions, texts, take([bundle]), "cell")

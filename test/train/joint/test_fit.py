@@ -45,6 +45,7 @@ def made() -> Moments:
         sensed_ns={name: np.arange(n) for name in present},
         tokens={},
         pooled=pooled,
+        looks={},
     )
 
 

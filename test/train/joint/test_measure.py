@@ -6,6 +6,7 @@ import pytest
 from xmodal_ros.train.joint.measure import (
     alignment,
     centroid_distance,
+    chance_distance,
     effective_rank,
     recall,
     separability,
@@ -53,3 +54,22 @@ def test_alignment_and_zero_shot() -> None:
     assert alignment(rows, -rows) == 4
     found = zero_shot(rows, rows, np.array([0, 1, 2, 0]))
     assert found == {"accuracy": 0.75, "balanced_accuracy": pytest.approx(5 / 6), "chance": 0.25}
+
+
+def test_chance_distance_is_what_modalities_without_a_gap_show() -> None:
+    rng = np.random.default_rng(0)
+
+    def draw() -> tuple[np.ndarray, np.ndarray]:
+        """Twenty recordings, each with a place of its own."""
+        places = rng.normal(size=(20, 16))
+        return np.repeat(places, 30, 0) + rng.normal(0, 0.1, (600, 16)), np.repeat(range(20), 30)
+
+    told, shown = [], []
+    for _ in range(30):
+        views = {name: draw() for name in ("a", "b")}
+        embeddings = {name: rows for name, (rows, _) in views.items()}
+        told.append(chance_distance(embeddings, {n: which for n, (_, which) in views.items()}))
+        shown.append(centroid_distance(embeddings)["mean"])
+    assert np.mean(told) == pytest.approx(np.mean(shown), rel=0.1)
+    rows, _ = draw()
+    assert np.isnan(chance_distance({"a": rows, "b": rows}, dict.fromkeys("ab", np.zeros(600))))

@@ -10,7 +10,6 @@ from xmodal_ros.core.errors import BundleError, SettingsError
 from xmodal_ros.data.visual_tactile import VisualTactile
 from xmodal_ros.runtime.bundle import Bundle
 from xmodal_ros.train.joint import moments as module
-from xmodal_ros.train.joint.captions import caption
 from xmodal_ros.train.joint.compare import CENTRED, PAIRWISE, compare, page
 from xmodal_ros.train.joint.encoders import take
 from xmodal_ros.train.joint.model import TEXT
@@ -23,23 +22,6 @@ SMALL = (
     "space.dim=8", "schedule.steps=6", "schedule.batch=4", "schedule.validate_every=3",
     "fusion.heads=2",
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
-def moments(cell: VisualTactile, bundle: Bundle, cache: Path) -> Moments:
-    return read_moments(cell, take([bundle]), MomentSettings(), cache)
-
-
-@pytest.fixture(scope="module")
-def material(moments: Moments, bundle: Bundle) -> Material:
-    captions = caption(moments.facts)
-    texts = np.random.default_rng(0).normal(size=(len(captions.texts), 384)).astype(np.float32)
-    return Material(moments, captions, texts, take([bundle]), "cell")
 
 
 def test_instances_are_times_with_the_same_labels(moments: Moments) -> None:

@@ -8,8 +8,9 @@ from xmodal_ros.core.settings import InferenceSettings
 from xmodal_ros.core.types import Modality, Observation, StreamData
 from xmodal_ros.eval.calibration import fit_temperature
 from xmodal_ros.runtime.bundle import Bundle, check_bundle
+from xmodal_ros.runtime.ood import branch_feature, look, ood_score
 from xmodal_ros.runtime.predictor import Predictor
-from xmodal_ros.train.touch.bundle import write_bundle
+from xmodal_ros.train.touch.bundle import describe, write_bundle
 from xmodal_ros.train.touch.run import prepare, train_touch
 from xmodal_ros.train.touch.score import answers
 
@@ -22,11 +23,13 @@ def trained(data, small, cache, tmp_path_factory):
     return run, examples, write_bundle(run, examples, folder / "mine", licence="CC0-1.0")
 
 
-def test_the_bundle_answers_as_training_did(trained) -> None:
+def test_the_bundle_answers_and_scores_as_training_did(trained) -> None:
     run, examples, bundle = trained
     assert check_bundle(bundle.path) == []
     chosen = examples.indices("test")[:3]
     expected = answers(run.network, examples, chosen)
+    _, embeddings = describe(run.network, examples, chosen)
+    known = bundle.stream_statistics()
     predictor = Predictor(bundle, InferenceSettings(backend="torch", precision="fp32"))
     for row, k in enumerate(chosen):
         streams = {}
@@ -40,6 +43,10 @@ def test_the_bundle_answers_as_training_did(trained) -> None:
         for head, logits in expected.items():
             wanted = softmax(logits[row] / run.temperatures[head])
             assert np.allclose(found.heads[head].probabilities, wanted, atol=5e-3), head
+        for stream, steps in embeddings.items():
+            assert len(steps[row]) == (1 if stream == "camera" else examples.clips[stream])
+            feature = branch_feature(steps[row], look(streams[stream].data))
+            assert found.ood[stream] == pytest.approx(ood_score(feature, known[stream]), rel=1e-2)
 
 
 def test_a_temperature_of_a_subset_is_fitted_with_the_other_streams_hidden(trained) -> None:

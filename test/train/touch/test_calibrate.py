@@ -7,6 +7,7 @@ from xmodal_ros.train.touch.calibrate import (
     best_threshold,
     calibrate,
     least_confidence,
+    some_of,
     subset_temperatures,
 )
 
@@ -38,13 +39,20 @@ def test_the_threshold_has_the_best_balanced_accuracy() -> None:
 def test_a_head_abstains_where_the_rest_is_good_enough(accuracy, expected) -> None:
     confidence = np.array([0.9, 0.8, 0.7, 0.6])
     right = np.array([True, False, True, False])
-    probabilities = np.stack([confidence, 1 - confidence], axis=1)
-    found = least_confidence(probabilities, np.where(right, 0, 1), accuracy)
-    assert found == pytest.approx(expected)
+    assert least_confidence(confidence, right, accuracy) == pytest.approx(expected)
 
 
 def test_a_head_that_is_never_right_always_abstains() -> None:
-    assert least_confidence(np.array([[0.9, 0.1]]), np.array([1]), 0.5) == 1.0
+    assert least_confidence(np.array([0.9]), np.array([False]), 0.5) == 1.0
+
+
+def test_confidence_is_that_of_the_class_decided_for() -> None:
+    odds = np.random.default_rng(0).uniform(0.02, 0.4, 400)
+    logits = np.stack([np.zeros(400), np.log(odds / (1 - odds))], axis=1)
+    labels = (odds >= 0.2).astype(np.int64)
+    found = calibrate({"grasp": logits}, {"grasp": labels}, 1.0)
+    # With the threshold all answers are right, though class 0 is always more probable.
+    assert found.abstain_below["grasp"] == 0.0
 
 
 def test_subsets_have_a_temperature_of_their_own_where_it_differs() -> None:
@@ -54,13 +62,12 @@ def test_subsets_have_a_temperature_of_their_own_where_it_differs() -> None:
     honest = 1.5 * (rng.normal(size=(4000, 3)) + 1.5 * np.eye(3)[labels])
     present = {"camera": np.ones(4000, bool), "gel": np.arange(4000) < 3000}
 
-    def ask(drop):
-        (kept,) = present.keys() - drop
-        # Without the gel it is too sure of itself; where there is no gel, nothing can be fitted.
-        wrong = np.where(present["gel"][:, None], honest, -9 * honest)
-        return {"material": 3 * honest if kept == "camera" else wrong}
+    # Without the gel it is too sure of itself; where there is no gel, nothing can be fitted.
+    wrong = np.where(present["gel"][:, None], honest, -9 * honest)
+    logits = {("camera",): {"material": 3 * honest}, ("gel",): {"material": wrong}}
+    assert list(logits) == some_of(tuple(present))
 
-    found = subset_temperatures(ask, {"material": labels}, present, {"material": 1.0})
+    found = subset_temperatures(logits, {"material": labels}, present, {"material": 1.0})
     ((names, value),) = found["material"]
     assert names == "camera"
     assert value == pytest.approx(3, rel=0.1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -64,7 +64,7 @@ def write_bundle(parts: Sequence[Part], path: Path, *, licence: str, card: str) 
     statistics, sensors = {}, {}
     for part in parts:
         train = part.examples.indices(TRAIN, labelled=True)
-        read = cast(Any, Windows(part.examples, part.run.settings.streams))
+        read = Windows(part.examples, part.run.settings.streams)
         features, embeddings = describe(part.run.network, read, train)
         statistics[part.head] = fit_statistics(features[HEAD], part.examples.labels[train])
         if IMU in part.streams:  # images are not kept beside their features

@@ -14,14 +14,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from xmodal_ros.data.visual_tactile.example import TEST, TRAIN, VALIDATION
+from xmodal_ros.eval.metrics import score
 from xmodal_ros.train.align.combine import CAMERA, IMU, STREAMS, CombineSettings, combine
 from xmodal_ros.train.align.examples import AlignExamples
 from xmodal_ros.train.align.losses import turned_windows
+from xmodal_ros.train.align.peers import forest, majority, unit_features
 from xmodal_ros.train.align.run import AlignRun, align, require_images
 from xmodal_ros.train.align.score import classify, embed, predicted, score_logits
 from xmodal_ros.train.align.settings import AlignSettings, read_overrides
-from xmodal_ros.train.baselines import forest, majority, unit_features
-from xmodal_ros.train.study import plain
 
 WEIGHTS = tuple(k / 10 for k in range(11))
 """Of vision, in the sweep; the rest is the IMU's."""
@@ -179,7 +179,7 @@ def sweep(run: AlignRun, asked: Asked) -> dict[str, dict[str, Any]]:
         model.fit(both, np.tile(examples.labels[drawn], 2))
         made[f"fixed weights {100 * weight:.0f}:{100 - 100 * weight:.0f}"] = {
             part: {
-                how: plain(model.predict_proba(x[rows]), asked.labels(part))
+                how: score(model.predict_proba(x[rows]), asked.labels(part)).plain()
                 for how, x in felt.items()
             }
             for part, rows in asked.chosen.items()
@@ -217,9 +217,9 @@ def simple_rows(asked: Asked, settings: AlignSettings) -> list[dict[str, Any]]:
         model.fit(features[asked.train], examples.labels[asked.train])
         scores = {
             part: {
-                "as mounted": plain(
+                "as mounted": score(
                     predicted(model, features[rows], len(examples.classes)), asked.labels(part)
-                )
+                ).plain()
             }
             for part, rows in asked.chosen.items()
         }

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -83,7 +83,7 @@ class CombineSettings:
 
 
 class Windows:
-    """Labelled windows and their images as a network reads them; see `TouchExamples`.
+    """Labelled windows and their images as a network reads them; see `StreamExamples`.
 
     Args:
         examples: Of the alignment.
@@ -91,7 +91,7 @@ class Windows:
     """
 
     def __init__(self, examples: AlignExamples, streams: Sequence[str] = STREAMS) -> None:
-        self._examples = examples
+        self._examples, self.streams = examples, tuple(streams)
         there = {CAMERA: examples.frames >= 0, IMU: np.ones(len(examples), bool)}
         self.present = {stream: there[stream] for stream in streams}
 
@@ -123,7 +123,7 @@ class CombinedRun:
         self, examples: AlignExamples, chosen: np.ndarray, drop: Sequence[str] = ()
     ) -> np.ndarray:
         """Of the chosen windows `(N, C)`, with all streams or fewer."""
-        read = cast(Any, Windows(examples, self.settings.streams))
+        read = Windows(examples, self.settings.streams)
         return answers(self.network, read, chosen, drop=drop)[HEAD]
 
 
@@ -241,7 +241,7 @@ class _Task:
         )
 
     def validate(self) -> dict[str, float]:
-        read = cast(Any, self._windows)
+        read = self._windows
         logits = torch.from_numpy(answers(self._network, read, self._validation)[HEAD])
         labels = torch.from_numpy(self._examples.labels[self._validation])
         return {

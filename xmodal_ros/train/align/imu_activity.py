@@ -19,13 +19,13 @@ from xmodal_ros.data.inertial import Inertial, Track
 from xmodal_ros.data.inertial.augment import remount
 from xmodal_ros.data.inertial.windows import Window, Windowing, cut
 from xmodal_ros.data.visual_tactile.example import TEST, TRAIN, VALIDATION
+from xmodal_ros.eval.metrics import score
 from xmodal_ros.train.align.examples import AlignExamples
 from xmodal_ros.train.align.order import counted_rates
 from xmodal_ros.train.align.peers import PEERS, Predict, fit_peer
 from xmodal_ros.train.align.run import align, prepare
 from xmodal_ros.train.align.score import classify
 from xmodal_ros.train.align.settings import AlignSettings, read_overrides
-from xmodal_ros.train.study import plain
 
 DEVICE = "watch"
 HELD_OUT = 3
@@ -169,7 +169,7 @@ def scores(predict: Predict, part: Asked, order: Order, seed: int) -> dict[str, 
         for key, answers in {name: said, f"{name}, filtered": over_time}.items():
             known, true = answers[part.scored], part.labels[part.scored]
             made[key] = {
-                **plain(known, true),
+                **score(known, true).plain(),
                 "macro_f1": float(f1_score(true, known.argmax(1), average="macro")),
             }
     return made

@@ -15,7 +15,9 @@ from sklearn.preprocessing import StandardScaler
 
 from xmodal_ros.data.inertial.augment import remount
 from xmodal_ros.data.visual_tactile.example import TEST, TRAIN, VALIDATION
+from xmodal_ros.eval.metrics import score
 from xmodal_ros.train.align.examples import AlignExamples
+from xmodal_ros.train.align.peers import forest, majority, unit_features
 from xmodal_ros.train.align.run import AlignRun, align, require_images
 from xmodal_ros.train.align.score import (
     class_recall,
@@ -29,8 +31,6 @@ from xmodal_ros.train.align.score import (
     score_logits,
 )
 from xmodal_ros.train.align.settings import AlignSettings, read_overrides
-from xmodal_ros.train.baselines import forest, majority, unit_features
-from xmodal_ros.train.study import plain
 
 LOSSES = {
     "supervised": ("loss.contrastive=0",),
@@ -124,13 +124,13 @@ def measure(run: AlignRun, examples: AlignExamples) -> dict[str, Any]:
         ways = {"": examples.windows[chosen], ", turned": turned_windows(examples, chosen)}
         for how, windows in ways.items():
             said = probe.predict_proba(describe(run.model, windows))
-            scores[f"probe{how}"] = plain(said, labels)
+            scores[f"probe{how}"] = score(said, labels).plain()
             if run.settings.loss.supervised:
                 logits = classify(run.model, windows) / run.record["temperature"]
                 scores[f"classifier{how}"] = score_logits(logits, labels)
             if run.settings.loss.contrastive:
                 near = embed(run.model, windows) @ means.T / PROTOTYPE_TEMPERATURE
-                scores[f"prototypes{how}"] = plain(softmax(near, axis=1), labels)
+                scores[f"prototypes{how}"] = score(softmax(near, axis=1), labels).plain()
         imu = embed(run.model, examples.windows[chosen])
         scores["space"] = {"modality_gap": modality_gap(imu, vision[chosen])}
         for k in (1, 5):
@@ -158,9 +158,9 @@ def simple_rows(examples: AlignExamples, settings: AlignSettings) -> list[dict[s
             ways = {"": examples.windows[chosen], ", turned": turned_windows(examples, chosen)}
             features = {how: unit_features(windows, rate_hz) for how, windows in ways.items()}
             scores[part] = {
-                f"classifier{how}": plain(
+                f"classifier{how}": score(
                     predicted(fitted, x, len(examples.classes)), examples.labels[chosen]
-                )
+                ).plain()
                 for how, x in features.items()
             }
         made.append({"variant": title, "condition": "", "baseline": True, "seeds": [scores]})

@@ -9,16 +9,19 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from xmodal_ros.data.inertial.augment import remount
 from xmodal_ros.nn.level import level
-from xmodal_ros.train.baselines import UNIT_S, forest, majority, unit_features
 
 Predict = Callable[[np.ndarray], np.ndarray]
 """Probabilities `(N, C)` of windows `(N, T, 6)`."""
+UNIT_S = 1.0
+"""What is counted in a window is counted in its last second, which the label is of."""
 SMALLEST = 1e-6
 """Least probability of a class: a forest says 0, whose logarithm is infinite."""
 
@@ -70,6 +73,39 @@ def fit_peer(
         return made / made.sum(1, keepdims=True)
 
     return predict
+
+
+def majority(seed: int) -> Any:
+    """The most frequent class, always."""
+    return DummyClassifier(strategy="most_frequent", random_state=seed)
+
+
+def forest(seed: int) -> Any:
+    """Random forest of 300 trees, classes weighted alike."""
+    return RandomForestClassifier(
+        300, min_samples_leaf=2, class_weight="balanced", random_state=seed, n_jobs=1
+    )
+
+
+def unit_features(windows: np.ndarray, rate_hz: float) -> np.ndarray:
+    """Statistics and spectrum of the last second of windows `(N, samples, 6)` -> `(N, F)`."""
+    last = windows[:, -round(UNIT_S * rate_hz) :]
+    sizes = np.stack(
+        [np.linalg.norm(last[..., :3], axis=-1), np.linalg.norm(last[..., 3:], axis=-1)], -1
+    )
+    x = np.concatenate([last, sizes], axis=-1)  # (N, S, 8)
+    spectrum = np.abs(np.fft.rfft(x - x.mean(1, keepdims=True), axis=1))[:, 1:8]
+    parts = [
+        x.mean(1),
+        x.std(1),
+        x.min(1),
+        x.max(1),
+        np.median(x, axis=1),
+        np.abs(np.diff(x, axis=1)).mean(1),
+        x[:, -1] - x[:, 0],
+        spectrum.reshape(len(x), -1),
+    ]
+    return np.concatenate(parts, axis=1)
 
 
 @contextmanager

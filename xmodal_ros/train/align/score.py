@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from scipy.special import softmax
 
+from xmodal_ros.eval.metrics import score
 from xmodal_ros.train.align.encoder import Aligned
-from xmodal_ros.train.study import plain
 
 BATCH = 512
 GALLERY = 100
@@ -37,7 +37,7 @@ def embed(model: Aligned, windows: np.ndarray) -> np.ndarray:
 
 def score_logits(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """Accuracy, calibration and the like of logits `(N, C)`."""
-    return plain(softmax(logits, axis=1), labels)
+    return score(softmax(logits, axis=1), labels).plain()
 
 
 def predicted(model: Any, features: np.ndarray, classes: int) -> np.ndarray:

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from sklearn.manifold import TSNE
 from sklearn.metrics import silhouette_score
 
 from xmodal_ros.data.visual_tactile.example import TEST
+from xmodal_ros.train import maps
 from xmodal_ros.train.align.examples import AlignExamples
 from xmodal_ros.train.align.run import AlignRun
 from xmodal_ros.train.align.score import embed, modality_gap
+from xmodal_ros.train.maps import Map
 
 PAIRS = 300
 """Windows with their image that are drawn."""
 PERPLEXITY = 30.0
 MODALITIES = ("camera", "IMU")
-SIDE, GAP, HEAD = 300, 24, 46
-"""Pixels: side of a map, space between maps, and what is above them."""
-COLOURS = (
-    "#2c6fbb", "#d1495b", "#3a7d44", "#e08e1b", "#7b4ea3", "#1f9e9e", "#8c564b", "#c95d9b",
-    "#7a8a12", "#5d6b7c",
-)  # fmt: skip
 
 
 def measure_space(run: AlignRun, examples: AlignExamples, seed: int = 0) -> dict[str, Any]:
@@ -73,47 +67,15 @@ def draw(spaces: Mapping[str, Mapping[str, Any]], classes: tuple[str, ...]) -> s
         spaces: By title, from `measure_space`.
         classes: Names of the activities.
     """
-    maps = []
-    for row, (title, space) in enumerate(spaces.items()):
-        for column, (kind, names) in enumerate((("modality", MODALITIES), ("activity", classes))):
-            x, y = column * (SIDE + GAP) + GAP, row * (SIDE + HEAD) + HEAD
-            points = space["points"]
-            maps.append(
-                {
-                    "title": f"{title}, by {kind}",
-                    "x": x,
-                    "y": y,
-                    "dots": _dots(points["places"], points[kind], x, y),
-                    "legend": [
-                        {"name": name, "colour": COLOURS[k % len(COLOURS)]}
-                        for k, name in enumerate(names)
-                    ],
-                }
-            )
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    return environment.get_template("space.svg.j2").render(
-        maps=maps,
-        side=SIDE,
-        width=2 * (SIDE + GAP) + GAP + 110,
-        height=len(spaces) * (SIDE + HEAD) + GAP,
-    )
-
-
-def _dots(places: list[list[float]], kinds: list[int], x: float, y: float) -> list[dict[str, Any]]:
-    where = np.array(places)
-    low, high = where.min(0), where.max(0)
-    scaled = (where - low) / np.maximum(high - low, 1e-9) * (SIDE - 16) + 8
-    return [
-        {
-            "x": round(x + float(px), 1),
-            "y": round(y + float(py), 1),
-            "colour": COLOURS[kind % len(COLOURS)],
-        }
-        for (px, py), kind in zip(scaled, kinds, strict=True)
+    columns = (("modality", MODALITIES), ("activity", classes))
+    rows = [
+        [
+            Map(f"{title}, by {kind}", found["points"]["places"], found["points"][kind], names)
+            for kind, names in columns
+        ]
+        for title, found in spaces.items()
     ]
+    return maps.draw(rows, "Joint space of camera and IMU")
 
 
 def _silhouette(points: np.ndarray, labels: np.ndarray) -> float:

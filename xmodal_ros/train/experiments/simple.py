@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -15,7 +16,6 @@ from sklearn.preprocessing import StandardScaler
 from xmodal_ros.data.visual_tactile.example import TRAIN
 from xmodal_ros.nn.network import Network
 from xmodal_ros.nn.normalize import normalize
-from xmodal_ros.train.baselines import majority
 from xmodal_ros.train.touch.examples import TouchExamples
 from xmodal_ros.train.touch.score import BATCH, scores
 
@@ -124,6 +124,10 @@ def _chunks(chosen: np.ndarray) -> list[np.ndarray]:
     return np.array_split(chosen, -(-len(chosen) // BATCH))
 
 
+def _majority() -> Any:
+    return DummyClassifier(strategy="most_frequent")
+
+
 def _logistic() -> Any:
     return make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=1000))
 
@@ -139,7 +143,7 @@ FEATURES: dict[str, Callable[[TouchExamples, Network, np.ndarray], np.ndarray]] 
     "pooled": _pooled,
 }
 MODELS: dict[str, tuple[Callable[[], Any], str]] = {
-    "majority": (lambda: majority(0), "nothing"),
+    "majority": (_majority, "nothing"),
     "colour only": (_logistic, "colour"),
     "colour only, normalized as for the networks": (_logistic, "normalized colour"),
     f"{NEIGHBOURS} nearest neighbours, frozen features": (_nearest, "pooled"),

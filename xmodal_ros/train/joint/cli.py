@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from xmodal_ros.train.joint.encoders import Encoders
     from xmodal_ros.train.joint.run import Material
     from xmodal_ros.train.joint.settings import JointSettings
 
@@ -39,10 +40,11 @@ def train_command(
     settings = read_overrides(overrides or [])
     import rich
 
-    from xmodal_ros.train.joint.run import train_joint
+    from xmodal_ros.train.joint.run import frozen_encoders, train_joint
 
     console = rich.get_console()
-    material = _gather(root, encoders, settings, out / "cache", console)
+    _, found = frozen_encoders(root, encoders)
+    material = _gather(root, found, settings, out / "cache", console)
     run = train_joint(material, out, settings, console=console)
     console.print(f"[bold]{run.folder}[/]", soft_wrap=True)
 
@@ -74,6 +76,7 @@ def compare_command(
     import rich
 
     from xmodal_ros.train.joint.compare import VARIANTS, compare, save
+    from xmodal_ros.train.joint.run import frozen_encoders
 
     for name in variants or ():
         if name not in VARIANTS:
@@ -83,25 +86,57 @@ def compare_command(
                 expected="some of " + "; ".join(VARIANTS),
             )
     console = rich.get_console()
-    material = _gather(root, encoders, settings, out / "cache", console)
-    found = compare(
+    _, found = frozen_encoders(root, encoders)
+    material = _gather(root, found, settings, out / "cache", console)
+    table = compare(
         material, out, settings, seeds=seeds, test=test, names=variants or (), console=console
     )
-    save(found, results)
+    save(table, results)
     console.print(f"[bold]{results.with_suffix('.md')}[/]", soft_wrap=True)
 
 
+@joint_app.command("bundle")
+def bundle_command(
+    root: Root,
+    encoders: EncoderPaths,
+    space: Annotated[Path, typer.Option(help="Of `xmodal joint train`, with the same encoders.")],
+    bundle: Annotated[Path, typer.Option(help="Folder to write.")],
+    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("out/answers"),
+    licence: Annotated[str, typer.Option(help="Of the weights.")] = "not stated",
+    steps: Annotated[int, typer.Option(min=1, help="Most optimizer steps.")] = 800,
+) -> None:
+    """Train heads beside a space, for any subset of the senses, and write a bundle of all."""
+    import rich
+
+    from xmodal_ros.train.joint.answers import (
+        AnswerSettings,
+        MomentExamples,
+        ScheduleSettings,
+        train_answers,
+    )
+    from xmodal_ros.train.joint.bundle import sources, write_bundle
+    from xmodal_ros.train.joint.run import frozen_encoders, read_joint
+
+    console = rich.get_console()
+    bundles, found = frozen_encoders(root, encoders)
+    trained = read_joint(space, found)
+    material = _gather(root, found, trained.settings, space / "cache", console)
+    settings = AnswerSettings(schedule=ScheduleSettings(steps=steps))
+    examples = MomentExamples(material.moments)
+    run = train_answers(trained, found, examples, out, settings, console=console)
+    written = write_bundle(
+        run, trained, material.moments, bundle, sources(bundles, run),
+        licence=licence, metrics=run.record["validation"],
+        training={"data": material.data, "encoders": dict(found.sources)},
+        card=f"# {bundle.name}\n\nHeads and one space for all senses, on {material.data}.\n",
+    )  # fmt: skip
+    console.print(f"[bold]{written.path}[/]", soft_wrap=True)
+
+
 def _gather(
-    root: Path, encoders: list[Path], settings: JointSettings, cache: Path, console: Console
+    root: Path, encoders: Encoders, settings: JointSettings, cache: Path, console: Console
 ) -> Material:
     from xmodal_ros.data.visual_tactile import open_dataset
-    from xmodal_ros.runtime.bundle import Bundle
-    from xmodal_ros.train.joint.encoders import take
-    from xmodal_ros.train.joint.moments import streams_of
     from xmodal_ros.train.joint.run import gather
 
-    bundles = [Bundle.load(path) for path in encoders]
-    known = {stream for bundle in bundles for stream in bundle.spec.streams}
-    streams = [stream for stream in streams_of(root) if stream in known]
-    found = take(bundles, streams)
-    return gather(open_dataset(root), found, settings.moments, cache, console)
+    return gather(open_dataset(root), encoders, settings.moments, cache, console)

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from xmodal_ros.data.visual_tactile.example import TEST, VALIDATION
 from xmodal_ros.train.experiments.table import scores_table
+from xmodal_ros.train.joint.picture import draw, locate
 from xmodal_ros.train.joint.run import Material, train_joint
 from xmodal_ros.train.joint.score import score
 from xmodal_ros.train.joint.settings import JointSettings, read_overrides
@@ -41,8 +42,11 @@ VARIANTS: dict[str, tuple[str, ...]] = {
 }
 """Overrides by row; lambda 1 has depth 1."""
 CENTRED = f"{PAIRWISE}, means taken away"
+DRAWN = (PAIRWISE, "several positives", "fusion, lambda 1")
+"""Whose first seeds are drawn as maps."""
 COLUMNS = (
     ("space", "gap", "gap"),
+    ("space", "chance", "gap by chance"),
     ("space", "separability", "separability"),
     ("space", "alignment", "alignment"),
     ("space", "uniformity", "uniformity"),
@@ -78,7 +82,7 @@ def compare(
     """
     parts = [VALIDATION, TEST] if test else [VALIDATION]
     chosen = {name: VARIANTS[name] for name in names or VARIANTS}
-    rows = []
+    rows, spaces = [], {}
     for name, overrides in chosen.items():
         runs = []
         for seed in range(seeds):
@@ -87,6 +91,8 @@ def compare(
             folder = out / f"{name.replace(', ', '-').replace(' ', '-')}-{seed}"
             runs.append(train_joint(material, folder, own, console=console))
         rows.append(_row(name, [{p: score(r.model, material, p) for p in parts} for r in runs]))
+        if name in DRAWN:
+            spaces[name] = locate(runs[0].model, material, parts[-1])
         if name == PAIRWISE:
             moved = [{p: score(r.model, material, p, centred=True) for p in parts} for r in runs]
             rows.append(_row(CENTRED, moved))
@@ -96,6 +102,7 @@ def compare(
         "parts": parts,
         "settings": json.loads(json.dumps(settings, default=vars)),
         "rows": rows,
+        "maps": spaces,
     }
 
 
@@ -120,6 +127,7 @@ def _short(scores: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     return {
         "space": {
             "gap": scores["centroid_distance"]["mean"],
+            "chance": scores["chance_distance"],
             "separability": scores["separability"]["accuracy"],
             "alignment": scores["alignment"],
             "uniformity": scores["uniformity"],
@@ -135,6 +143,11 @@ def _short(scores: Mapping[str, Any]) -> dict[str, dict[str, float]]:
 def page(found: Mapping[str, Any], name: str) -> str:
     """Markdown: a table of all measures for each part, and recall@1 of every pair."""
     blocks = [f"# {name}"]
+    if found["maps"]:
+        blocks += [
+            f"![{name}]({name}.svg)",
+            "UMAP of cosine distances; a caption lies where it is, whatever it is true of.",
+        ]
     for part in reversed(found["parts"]):
         blocks += [f"## {part.capitalize()} part", scores_table(found, part, COLUMNS)]
         blocks += ["Recall@1 of each ordered pair, mean over seeds:", _pairs_table(found, part)]
@@ -146,7 +159,8 @@ def page(found: Mapping[str, Any], name: str) -> str:
                 f"{some['instances']} instances of the {found['parts'][-1]} part, one moment of "
                 f"each; data: {found['data']}; encoders, frozen: "
                 + ", ".join(f"{b} of {s}" for b, s in found["encoders"].items()) + ".",
-                "Gap: distance of the means of two modalities, mean over all pairs. "
+                "Gap: distance of the means of two modalities, mean over all pairs; by chance: "
+                "about what so few recordings show where there is none. "
                 "Separability: of a linear classifier, "
                 f"{some['separability']['chance']:.2f} by chance. Alignment and uniformity: lower "
                 "is better. Rank: effective rank of all that was sensed.",
@@ -174,6 +188,8 @@ def _pairs_table(found: Mapping[str, Any], part: str) -> str:
 
 
 def save(found: Mapping[str, Any], stem: Path) -> None:
-    """Write what was found as JSON, and its page as Markdown."""
+    """Write what was found as JSON, its page as Markdown and its maps as SVG."""
     save_text(stem.with_suffix(".json"), json.dumps(found, indent=1) + "\n")
     save_text(stem.with_suffix(".md"), page(found, stem.name))
+    if found["maps"]:
+        save_text(stem.with_suffix(".svg"), draw(found["maps"]))

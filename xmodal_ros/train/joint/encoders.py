@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,11 +16,20 @@ from xmodal_ros.core.types import Modality, StreamData
 from xmodal_ros.core.windows import Window
 from xmodal_ros.runtime.backends import ConversionCache, Stage, Target, create
 from xmodal_ros.runtime.bundle import Bundle, InputSpec
+from xmodal_ros.runtime.ood import look
 from xmodal_ros.runtime.preprocess import check_window, range_image, resize_image
 from xmodal_ros.train.features import weights_hash
 
-Encoded = tuple[np.ndarray, np.ndarray]
-"""Tokens ([steps,] tokens, width) and pooled features ([steps,] width) of a stream's data."""
+
+class Encoded(NamedTuple):
+    """What becomes of a stream's data."""
+
+    tokens: np.ndarray
+    """`([steps,] tokens, width) float16`."""
+    pooled: np.ndarray
+    """`([steps,] width) float32`."""
+    look: np.ndarray
+    """`(l,) float32`, of the newest input; see `runtime.ood`."""
 
 
 @dataclass(frozen=True)
@@ -129,24 +138,36 @@ class Runner:
         self._kept: dict[tuple[str, int], Encoded | None] = {}
 
     def __call__(self, stream: str, data: StreamData) -> Encoded | None:
-        """Tokens and pooled features; None of a scan that shows nothing.
+        """Encode; None of a scan that shows nothing.
 
         Raises:
             DataError: the data is not what the encoder reads.
         """
-        spec = self._encoders.inputs[stream]
-        if spec.modality is not Modality.TACTILE:
+        if not self._clips(stream):
             return self._once(stream, data.stamps_ns[-1], data.data)
         found = [
             self._once(stream, stamp, image)
             for stamp, image in zip(data.stamps_ns, data.frames, strict=True)
         ]
-        whole = [x for x in found if x is not None]
-        return tuple(np.stack(parts) for parts in zip(*whole, strict=True))  # type: ignore[return-value]
+        return _clip([x for x in found if x is not None])
+
+    def images(self, stream: str, images: np.ndarray) -> Encoded:
+        """Encode a camera's image or a gel's clip.
+
+        Args:
+            stream: Which.
+            images: Oldest first, one of a camera. Shape: (T, height, width, 3), uint8.
+        """
+        found = [self._encode(stream, image) for image in images]
+        whole = [x for x in found if x is not None]  # an image always shows something
+        return _clip(whole) if self._clips(stream) else whole[-1]
 
     def clear(self) -> None:
         """Forget what is kept; stamps of another recording mean something else."""
         self._kept.clear()
+
+    def _clips(self, stream: str) -> bool:
+        return self._encoders.modality(stream) is Modality.TACTILE
 
     def _once(self, stream: str, stamp_ns: int, data: np.ndarray) -> Encoded | None:
         key = (stream, stamp_ns)
@@ -159,7 +180,12 @@ class Runner:
         if ready is None:
             return None
         tokens, pooled = self._stages[self._encoders.streams[stream]](ready)()
-        return tokens[0].astype(np.float16), pooled[0]
+        return Encoded(tokens[0].astype(np.float16), pooled[0], look(ready[0]))
+
+
+def _clip(images: Sequence[Encoded]) -> Encoded:
+    tokens, pooled = (np.stack([x[k] for x in images]) for k in range(2))
+    return Encoded(tokens, pooled, images[-1].look)
 
 
 def _ready(spec: InputSpec, data: np.ndarray) -> np.ndarray | None:

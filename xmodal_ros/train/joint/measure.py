@@ -13,6 +13,8 @@ from sklearn.metrics import balanced_accuracy_score
 BEST = (1, 5, 10)
 UNIFORM = 1000
 """Rows that uniformity is measured on: it takes memory by their square."""
+SPLITS = 50
+"""Random halves that `chance_distance` averages over."""
 
 
 def centroid_distance(embeddings: Mapping[str, np.ndarray]) -> dict[str, float]:
@@ -23,6 +25,36 @@ def centroid_distance(embeddings: Mapping[str, np.ndarray]) -> dict[str, float]:
         for a, b in itertools.combinations(means, 2)
     }
     return {**found, "mean": float(np.mean(list(found.values())))}
+
+
+def chance_distance(
+    embeddings: Mapping[str, np.ndarray], recordings: Mapping[str, np.ndarray]
+) -> float:
+    """About what `mean` of `centroid_distance` would be if modalities had no gap at all.
+
+    The mean of a few recordings is not that of all: how far it is off is half the distance between
+    the means of two random halves of the recordings, and two modalities' errors add up by their
+    squares.
+
+    Args:
+        embeddings: By modality `(N, d)`.
+        recordings: By modality, the recording of each row `(N,)`.
+
+    Returns:
+        The distance; NaN where a modality was seen in one recording only.
+    """
+    rng, errors = np.random.default_rng(0), []
+    for name, rows in embeddings.items():
+        known, place = np.unique(recordings[name], return_inverse=True)
+        if len(known) < 2:
+            return float("nan")
+        halves = []
+        for _ in range(SPLITS):
+            first = (rng.permutation(len(known)) < len(known) / 2)[place]
+            halves.append(np.linalg.norm(rows[first].mean(0) - rows[~first].mean(0)))
+        errors.append(np.mean(halves) / 2)
+    pairs = itertools.combinations(errors, 2)
+    return float(np.mean([np.hypot(a, b) for a, b in pairs]))
 
 
 def separability(embeddings: Mapping[str, np.ndarray]) -> dict[str, float]:

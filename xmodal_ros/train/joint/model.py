@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from xmodal_ros.nn.block import Block
 from xmodal_ros.nn.branch import projection
 from xmodal_ros.nn.masking import masked_mean
-from xmodal_ros.runtime.text import WIDTH
+from xmodal_ros.runtime.text import text_projection
 from xmodal_ros.train.joint.settings import FusionSettings, JointSettings
 
 TEXT = "text"
 EMBEDDING = "mlp"
-"""Kind of all projections; see `nn.architecture.Trunk`."""
+"""Kind of the branches' projections; see `nn.architecture.Trunk`."""
 LARGEST_SCALE = math.log(100.0)
 """Of the learned scale, as in CLIP: a temperature of 0.01 at least."""
 
@@ -84,7 +84,7 @@ class JointSpace(nn.Module):
         self.embed = nn.ModuleDict(
             {name: projection(width, dim, EMBEDDING) for name, width in widths.items()}
         )
-        self.text = projection(WIDTH, dim, EMBEDDING)
+        self.text = text_projection(dim)
         self.fusion = Fusion(dim, settings.fusion)
         self.scale = nn.Parameter(torch.tensor(math.log(1 / settings.loss.temperature)))
         # SigLIP's beginning: nearly all pairs of a batch are different things.

@@ -55,6 +55,8 @@ class Moments:
     """By stream `(N, [steps,] tokens, width) float16`, zeros where it is absent."""
     pooled: Mapping[str, np.ndarray]
     """By stream `(N, [steps,] width) float32`."""
+    looks: Mapping[str, np.ndarray]
+    """By stream `(N, l) float32`; see `runtime.ood`."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -93,7 +95,7 @@ def read_moments(
     Raises:
         DataError: a recording cannot be read, or there is no moment.
     """
-    heard = _heard(data.root, encoders)
+    listened = heard(data.root, encoders)
     by_path: dict[Path, list[Example]] = {}
     for example in data.examples:
         by_path.setdefault(next(iter(example.streams.values()))[0].path, []).append(example)
@@ -102,7 +104,8 @@ def read_moments(
         "weights": encoders.fingerprint(),
         "streams": encoders.streams,
         "moments": vars(settings),
-        "heard": repr(heard),
+        "kept": Encoded._fields,
+        "heard": repr(listened),
     }
     run: Runner | None = None
     found: list[dict[str, Any]] = []
@@ -112,7 +115,7 @@ def read_moments(
             name = _file_name(path, key, chosen)
             if not (cache / name).exists():
                 run = run or Runner(encoders)
-                _save(cache / name, _read(path, heard, encoders, run, chosen))
+                keep(cache / name, _read(path, listened, encoders, run, chosen))
             with np.load(cache / name) as arrays:
                 found.append(dict(arrays) | {"examples": chosen})
             bar.update(done, f"{done}/{len(by_path)}")
@@ -126,7 +129,7 @@ def streams_of(root: Path) -> tuple[str, ...]:
     return tuple(stream.name for stream in settings.streams)
 
 
-def _heard(root: Path, encoders: Encoders) -> Settings:
+def heard(root: Path, encoders: Encoders) -> Settings:
     """Settings of the data set's streams, of those that are encoded and the anchor."""
     file = root / SETTINGS
     return load_settings(file if file.is_file() else None).reading(encoders.inputs)
@@ -169,7 +172,7 @@ def _file_name(path: Path, key: Any, chosen: Mapping[int, Any]) -> str:
 
 
 def _read(
-    path: Path, heard: Settings, encoders: Encoders, run: Runner, chosen: Mapping[int, Any]
+    path: Path, listened: Settings, encoders: Encoders, run: Runner, chosen: Mapping[int, Any]
 ) -> dict[str, np.ndarray]:
     """Arrays of a recording's moments, those that a node would have answered."""
     run.clear()
@@ -177,7 +180,7 @@ def _read(
     rows: dict[str, list[Encoded | None]] = {stream: [] for stream in encoders.streams}
     sensed: dict[str, list[int]] = {stream: [] for stream in encoders.streams}
     with Recording(path) as recording:
-        for observation in observations(recording, heard, encoders.windows):
+        for observation in observations(recording, listened, encoders.windows):
             if observation.stamp_ns not in chosen:
                 continue
             stamps.append(observation.stamp_ns)
@@ -190,13 +193,18 @@ def _read(
         there = [encoded for encoded in found if encoded is not None]
         made[f"present/{stream}"] = np.array([x is not None for x in found], bool)
         made[f"sensed_ns/{stream}"] = np.array(sensed[stream], np.int64)
-        for k, name in enumerate(("tokens", "pooled")):
+        for name in Encoded._fields:
             if there:
-                made[f"{name}/{stream}"] = np.stack([encoded[k] for encoded in there])
+                made[f"{name}/{stream}"] = np.stack([getattr(x, name) for x in there])
     return made
 
 
-def _save(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+def keep(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays, whole or not at all.
+
+    Raises:
+        DataError: there is no room.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     require_room(path.parent, sum(array.nbytes for array in arrays.values()))
     part = path.with_suffix(".part.npz")
@@ -230,17 +238,57 @@ def _joined(
         facts={head: np.array([e.labels.get(head, "") for e in rows]) for head in heads},
         present=present,
         sensed_ns={s: together("sensed_ns", s) for s in encoders.streams},
-        tokens={s: _spread(found, f"tokens/{s}", present[s]) for s in encoders.streams},
-        pooled={s: _spread(found, f"pooled/{s}", present[s]) for s in encoders.streams},
+        tokens={s: _rows(found, f"tokens/{s}", present[s]) for s in encoders.streams},
+        pooled={s: _rows(found, f"pooled/{s}", present[s]) for s in encoders.streams},
+        looks={s: _rows(found, f"look/{s}", present[s]) for s in encoders.streams},
     )
 
 
-def _spread(found: Sequence[Mapping[str, Any]], name: str, present: np.ndarray) -> np.ndarray:
-    """Rows of the moments that have the stream, zeros for the others."""
+def _rows(found: Sequence[Mapping[str, Any]], name: str, present: np.ndarray) -> np.ndarray:
     parts = [part[name] for part in found if name in part]
     if not parts:
         raise DataError("is in no moment", where=name.partition("/")[2])
-    rows = np.concatenate(parts)
+    return spread(np.concatenate(parts), present)
+
+
+def spread(rows: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """Rows of the moments that have a stream, zeros for the others.
+
+    Args:
+        rows: Of those that have it.
+        present: `(N,) bool`.
+    """
     made = np.zeros((len(present), *rows.shape[1:]), rows.dtype)
     made[present] = rows
     return made
+
+
+def together(several: Sequence[Moments]) -> Moments:
+    """Moments of several data sets as one; of a stream that one does not have they are absent."""
+    sizes = [len(one) for one in several]
+    before = np.cumsum([0, *(int(one.instances.max()) + 1 for one in several)])
+
+    def rows(name: str, key: str, missing: Any) -> np.ndarray:
+        found = [getattr(one, name).get(key) for one in several]
+        known = next(x for x in found if x is not None)
+        empty = [np.full((n, *known.shape[1:]), missing, known.dtype) for n in sizes]
+        return np.concatenate([e if x is None else x for x, e in zip(found, empty, strict=True)])
+
+    def by_key(name: str, missing: Any = 0) -> dict[str, np.ndarray]:
+        keys = dict.fromkeys(key for one in several for key in getattr(one, name))
+        return {key: rows(name, key, missing) for key in keys}
+
+    return Moments(
+        names=np.concatenate([one.names for one in several]),
+        groups=np.concatenate([one.groups for one in several]),
+        parts=np.concatenate([one.parts for one in several]),
+        instances=np.concatenate(
+            [one.instances + b for one, b in zip(several, before, strict=False)]
+        ),
+        facts=by_key("facts", ""),
+        present=by_key("present"),
+        sensed_ns=by_key("sensed_ns"),
+        tokens=by_key("tokens"),
+        pooled=by_key("pooled"),
+        looks=by_key("looks"),
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,18 @@ import numpy as np
 import torch
 from rich.console import Console
 
+from xmodal_ros.core.errors import DataError, SettingsError
 from xmodal_ros.core.types import Modality
+from xmodal_ros.data.settings_file import regrouped
 from xmodal_ros.data.visual_tactile import VisualTactile
 from xmodal_ros.data.visual_tactile.example import TRAIN, VALIDATION
+from xmodal_ros.runtime.bundle import Bundle
 from xmodal_ros.runtime.text import TextEncoder
 from xmodal_ros.train.joint.captions import Captions, caption
-from xmodal_ros.train.joint.encoders import Encoders
+from xmodal_ros.train.joint.encoders import Encoders, take
 from xmodal_ros.train.joint.fit import JointTask
 from xmodal_ros.train.joint.model import TEXT, JointSpace
-from xmodal_ros.train.joint.moments import Moments, read_moments
+from xmodal_ros.train.joint.moments import Moments, read_moments, streams_of
 from xmodal_ros.train.joint.settings import JointSettings, MomentSettings
 from xmodal_ros.train.learning import learn, shown
 from xmodal_ros.train.pretrain.files import load_tensors, save_tensors, save_text
@@ -70,6 +73,23 @@ class JointRun:
     settings: JointSettings
     record: dict[str, Any]
     """What joint.json holds."""
+
+
+def frozen_encoders(root: Path, paths: Sequence[Path]) -> tuple[dict[str, Bundle], Encoders]:
+    """Bundles by branch, and their encoders of the streams that a data set has.
+
+    Args:
+        root: The data set.
+        paths: Of bundles; of two that read the same stream the first one's encoder is taken.
+
+    Raises:
+        BundleError: as `Bundle.load` and `encoders.take`.
+    """
+    bundles = [Bundle.load(path) for path in paths]
+    known = {stream for bundle in bundles for stream in bundle.spec.streams}
+    found = take(bundles, [stream for stream in streams_of(root) if stream in known])
+    of = {bundle.id: bundle for bundle in bundles}
+    return {branch: of[name] for branch, name in found.sources.items()}, found
 
 
 def gather(
@@ -145,6 +165,38 @@ def train_joint(
     save_text(out / RECORD, json.dumps(record, indent=1, sort_keys=True) + "\n")
     (out / CHECKPOINT).unlink(missing_ok=True)
     return JointRun(out, model.eval(), settings, record)
+
+
+def read_joint(folder: Path, encoders: Encoders) -> JointRun:
+    """Read a finished run back.
+
+    Args:
+        folder: Of `train_joint`.
+        encoders: That it was trained with.
+
+    Raises:
+        DataError: there is no finished run.
+        SettingsError: it was trained with other encoders.
+    """
+    try:
+        found = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"cannot be read ({error})",
+            where=str(folder / RECORD),
+            expected="what `xmodal joint train` left there",
+        ) from error
+    if found["encoders"] != dict(encoders.sources):
+        raise SettingsError(
+            f"was trained with the encoders {found['encoders']}",
+            where=str(folder),
+            expected=str(dict(encoders.sources)),
+            do="Name the same bundles by --encoder",
+        )
+    settings = regrouped(JointSettings(), found["settings"])
+    model = build(encoders, settings)
+    fill(model, folder / WEIGHTS)
+    return JointRun(folder, model.eval(), settings, found)
 
 
 def build(encoders: Encoders, settings: JointSettings) -> JointSpace:

@@ -4,18 +4,35 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from xmodal_ros.data.visual_tactile.example import TRAIN
 from xmodal_ros.train.joint.captions import ACTIVITY, MATERIAL, prompts
-from xmodal_ros.train.joint.measure import alignment, gaps, recall, zero_shot
+from xmodal_ros.train.joint.measure import alignment, chance_distance, gaps, recall, zero_shot
 from xmodal_ros.train.joint.model import TEXT, JointSpace
 from xmodal_ros.train.joint.run import Material, embed, first_stream
 
 ASKED = {MATERIAL: ("camera", "tactile"), ACTIVITY: ("camera", "imu", "lidar")}
 """By head, the modalities that text is asked with: each alone, and the mean of all."""
+
+
+@dataclass(frozen=True, eq=False)
+class PartViews:
+    """Views of one moment of each of M instances, by modality and of text."""
+
+    moments: np.ndarray
+    """`(M,) int64`, rows of the data set's moments."""
+    captions: np.ndarray
+    """`(M,) int64`, the caption that says most, -1 where none is true."""
+    embeddings: Mapping[str, np.ndarray]
+    """By modality `(M, dim) float32`."""
+    present: Mapping[str, np.ndarray]
+    """By modality `(M,) bool`."""
+    every: Mapping[str, np.ndarray]
+    """Embeddings of all moments by stream, and of all captions as text."""
 
 
 def score(
@@ -30,16 +47,13 @@ def score(
         centred: Whether each modality's mean over the training part is taken away first: what
             closes a gap without learning.
     """
-    moments, every = material.moments, embed(model, material)
-    if centred:
-        every = {name: _centred(x, _train(material, name, x)) for name, x in every.items()}
-    chosen = middle(material, part)
-    streams = first_stream(material)
-    captions = np.array([_caption(material, row) for row in chosen])
-    there = {m: moments.present[s][chosen] for m, s in streams.items()} | {TEXT: captions >= 0}
-    of = {m: every[s][chosen] for m, s in streams.items()}
-    of[TEXT] = every[TEXT][np.maximum(captions, 0)]
-    found = gaps({m: x[there[m]] for m, x in of.items()}, (TEXT,))
+    moments, streams = material.moments, first_stream(material)
+    views = views_of(model, material, part, centred)
+    chosen, captions, of, there = views.moments, views.captions, views.embeddings, views.present
+    seen = {m: x[there[m]] for m, x in of.items()}
+    found = gaps(seen, (TEXT,))
+    recordings = moments.recordings[chosen]
+    found["chance_distance"] = chance_distance(seen, {m: recordings[there[m]] for m in of})
     same = {m: _same(material, s, chosen) for m, s in streams.items()}
     pairs: dict[str, Any] = {}
     for a, b in itertools.permutations(of, 2):
@@ -59,8 +73,21 @@ def score(
         **found,
         "instances": len(chosen),
         "recall": pairs,
-        "zero_shot": _by_text(material, every, chosen, streams, there),
+        "zero_shot": _by_text(material, views.every, chosen, streams, there),
     }
+
+
+def views_of(model: JointSpace, material: Material, part: str, centred: bool = False) -> PartViews:
+    """Embed a part's instances, each by its middle moment; see `score` for the arguments."""
+    moments, every = material.moments, embed(model, material)
+    if centred:
+        every = {name: _centred(x, _train(material, name, x)) for name, x in every.items()}
+    chosen, streams = middle(material, part), first_stream(material)
+    captions = np.array([_caption(material, row) for row in chosen])
+    there = {m: moments.present[s][chosen] for m, s in streams.items()} | {TEXT: captions >= 0}
+    of = {m: every[s][chosen] for m, s in streams.items()}
+    of[TEXT] = every[TEXT][np.maximum(captions, 0)]
+    return PartViews(chosen, captions, of, there, every)
 
 
 def middle(material: Material, part: str) -> np.ndarray:

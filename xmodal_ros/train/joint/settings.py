@@ -89,9 +89,10 @@ class FusionSettings:
 class ScheduleSettings(LearningSettings):
     """How long and how fast."""
 
-    steps: int = setting(1000, "most optimizer steps", low=1, high=10_000_000)
+    steps: int = setting(250, "most optimizer steps", low=1, high=10_000_000)
     batch: int = setting(128, "instances per step", low=2, high=65_536)
     views: int = setting(2, "moments of each instance per step", low=1, high=64)
+    validate_every: int = setting(50, "steps between validations", low=1, high=1_000_000)
 
     def __post_init__(self) -> None:
         validate(self, "schedule")

@@ -155,8 +155,8 @@ def classifier_accuracy(
 def threshold(found: Sequence[Reply], kept_accuracy: float) -> float:
     """Least confidence from which on answers are right so often."""
     confidence = np.array([reply.confidence for reply in found])
-    wrong = np.array([not reply.right for reply in found]).astype(np.int64)
-    return least_confidence(confidence[:, None], wrong, kept_accuracy)
+    right = np.array([reply.right for reply in found])
+    return least_confidence(confidence, right, kept_accuracy)
 
 
 def measures(

@@ -16,10 +16,11 @@ from xmodal_ros.runtime.bundle import Bundle
 from xmodal_ros.runtime.manifest import HeadCard
 from xmodal_ros.runtime.ood import branch_feature, fit_branch, fit_statistics, look
 from xmodal_ros.runtime.save import save_bundle
-from xmodal_ros.train.touch.calibrate import subset_temperatures
+from xmodal_ros.train.examples import FeatureExamples, StreamExamples
+from xmodal_ros.train.touch.calibrate import some_of, subset_temperatures
 from xmodal_ros.train.touch.examples import TouchExamples
 from xmodal_ros.train.touch.run import STARTS, TouchRun
-from xmodal_ros.train.touch.score import BATCH, answers, encoded
+from xmodal_ros.train.touch.score import BATCH, Answering, answers_from, encoded
 
 TASKS = {"material": "material", "hardness": "material", "roughness": "material", "grasp": "grasp"}
 """What a head answers, of the tasks that the runtime has messages for: hardness and roughness are
@@ -95,12 +96,12 @@ def write_bundle(
 
 
 def fit_subsets(
-    run: TouchRun, examples: TouchExamples
+    run: Answering, examples: FeatureExamples
 ) -> dict[str, tuple[tuple[str, float], ...]]:
     """Temperatures for where streams are missing, fitted on the validation part."""
     chosen = examples.indices(VALIDATION)
     return subset_temperatures(
-        lambda drop: answers(run.network, examples, chosen, drop=drop),
+        answers_from(run.network, examples, chosen, some_of(examples.streams)),
         {head: known[chosen] for head, known in examples.labels.items()},
         {stream: there[chosen] for stream, there in examples.present.items()},
         run.temperatures,
@@ -108,12 +109,13 @@ def fit_subsets(
 
 
 def describe(
-    network: Network, examples: TouchExamples, chosen: np.ndarray
+    network: Network, examples: StreamExamples, chosen: np.ndarray
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """What a network makes of the chosen examples.
 
     Returns:
-        By head what its classifier reads, and by stream the embedding, `(N, d) float32` each.
+        By head what its classifier reads `(N, d)`, and by stream the embeddings of its images
+        `(N, steps, d)`, float32.
     """
     heads: dict[str, list[np.ndarray]] = {}
     streams: dict[str, list[np.ndarray]] = {}
@@ -123,9 +125,11 @@ def describe(
             present = {s: torch.from_numpy(p[some]).float() for s, p in examples.present.items()}
             features = encoded(network, examples.batch(some))
             output = network.forward_features(features, present)
-            for parts, found in ((heads, output.features), (streams, output.embeddings)):
-                for name, values in found.items():
-                    parts.setdefault(name, []).append(values.numpy())
+            for name, values in output.features.items():
+                heads.setdefault(name, []).append(values.numpy())
+            for name, (_, embeddings) in features.items():
+                steps = embeddings.reshape(len(some), -1, embeddings.shape[-1])
+                streams.setdefault(name, []).append(steps.numpy())
     return _joined(heads), _joined(streams)
 
 
@@ -145,7 +149,7 @@ def branch_statistics(
         network: Whose embeddings they are.
         examples: Of its streams.
         chosen: Indices.
-        embeddings: Of the chosen ones `(N, d)`, by stream.
+        embeddings: Of the chosen ones' images `(N, steps, d)`, by stream.
     """
     parts: dict[str, list[np.ndarray]] = {}
     for stream, branch in network.architecture.streams.items():

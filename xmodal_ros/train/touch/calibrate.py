@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from scipy.special import softmax
 from sklearn.metrics import roc_curve
 
+from xmodal_ros.core.probabilities import winner
 from xmodal_ros.eval.calibration import fit_temperature
 
 LEAST_CHANGE = 0.05
@@ -53,12 +54,15 @@ def calibrate(
         said = softmax(found / made.temperatures[head], axis=1)
         if said.shape[1] == 2 and len(np.unique(true)) == 2:
             made.thresholds[head] = best_threshold(said[:, 1], true)
-        made.abstain_below[head] = least_confidence(said, true, kept_accuracy)
+        threshold = made.thresholds.get(head, 0.5)
+        chosen = np.array([winner(row, threshold) for row in said])
+        confidence = said[np.arange(len(said)), chosen]
+        made.abstain_below[head] = least_confidence(confidence, chosen == true, kept_accuracy)
     return made
 
 
 def subset_temperatures(
-    ask: Callable[[Sequence[str]], Mapping[str, np.ndarray]],
+    logits: Mapping[tuple[str, ...], Mapping[str, np.ndarray]],
     labels: Mapping[str, np.ndarray],
     present: Mapping[str, np.ndarray],
     temperatures: Mapping[str, float],
@@ -66,26 +70,31 @@ def subset_temperatures(
     """Temperatures for where some of the streams are missing, as `HeadCard.temperatures` has them.
 
     Args:
-        ask: Gives logits `(N, C)` by head without the named streams.
+        logits: By subset of the streams, in the heads' order, and head `(N, C)`.
         labels: `(N,)` by head, -1 where there is none.
-        present: By stream, in the heads' order, where it is there, `(N,) bool`.
+        present: By stream, where it is there, `(N,) bool`.
         temperatures: By head, of all streams together.
 
     Returns:
         By head, of the subsets whose own temperature differs by more than 5 %.
     """
     made: dict[str, list[tuple[str, float]]] = {head: [] for head in temperatures}
-    for count in range(1, len(present)):
-        for kept in itertools.combinations(present, count):
-            logits = ask([stream for stream in present if stream not in kept])
-            there = np.all([present[stream] for stream in kept], axis=0)
-            for head, usual in temperatures.items():
-                known = there & (labels[head] >= 0)
-                if known.any():
-                    own = fit_temperature(logits[head][known], labels[head][known])
-                    if abs(np.log(own / usual)) > LEAST_CHANGE:
-                        made[head].append(("+".join(kept), round(own, 4)))
+    for kept, found in logits.items():
+        there = np.all([present[stream] for stream in kept], axis=0)
+        for head, usual in temperatures.items():
+            known = there & (labels[head] >= 0)
+            if known.any():
+                own = fit_temperature(found[head][known], labels[head][known])
+                if abs(np.log(own / usual)) > LEAST_CHANGE:
+                    made[head].append(("+".join(kept), round(own, 4)))
     return {head: tuple(rows) for head, rows in made.items()}
+
+
+def some_of(streams: Sequence[str]) -> list[tuple[str, ...]]:
+    """Every subset of the streams but none and all, small ones first."""
+    return [
+        kept for count in range(1, len(streams)) for kept in itertools.combinations(streams, count)
+    ]
 
 
 def best_threshold(probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -99,21 +108,19 @@ def best_threshold(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return float(np.clip(at[np.argmax(true - false)], 0.01, 0.99))
 
 
-def least_confidence(probabilities: np.ndarray, labels: np.ndarray, accuracy: float) -> float:
+def least_confidence(confidence: np.ndarray, right: np.ndarray, accuracy: float) -> float:
     """Least confidence from which on answers are right with an accuracy.
 
     Args:
-        probabilities: `(N, C)`.
-        labels: `(N,)`.
+        confidence: Of what was answered, which need not be the most probable. Shape: (N,).
+        right: Whether it was right. Shape: (N,), bool.
         accuracy: Wanted, 0 to 1.
 
     Returns:
         0 where all answers together are that good, 1 where not even the surest one is.
     """
-    confidence = probabilities.max(1)
     order = np.argsort(-confidence, kind="stable")
-    right = (probabilities.argmax(1) == labels)[order]
-    good = np.flatnonzero(np.cumsum(right) / np.arange(1, len(right) + 1) >= accuracy)
+    good = np.flatnonzero(np.cumsum(right[order]) / np.arange(1, len(right) + 1) >= accuracy)
     if not len(good):
         return 1.0
     return 0.0 if good[-1] == len(right) - 1 else float(confidence[order][good[-1]])

@@ -64,7 +64,7 @@ def plan(data: Sequence[VisualTactile], settings: TouchSettings) -> Plan:
     found = [
         example
         for one in data
-        for example in _usable(one, _with_validation(one), wanted, settings.heads.streams)
+        for example in _usable(one, with_validation(one), wanted, settings.heads.streams)
     ]
     chosen = _thinned(found, settings.schedule.per_group)
     streams = tuple(dict.fromkeys(s for example in chosen for s in example.streams))
@@ -133,7 +133,7 @@ def _usable(
             yield replace(example, name=name, labels=labels, streams=kept)
 
 
-def _with_validation(data: VisualTactile) -> Iterator[Example]:
+def with_validation(data: VisualTactile) -> Iterator[Example]:
     """Examples; where there is no validation part, some training groups become one."""
     if VALIDATION in data.parts:
         yield from data.examples

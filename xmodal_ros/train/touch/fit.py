@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,18 +13,23 @@ from torch import Tensor
 
 from xmodal_ros.data.visual_tactile.example import TRAIN, VALIDATION
 from xmodal_ros.nn.network import Network
+from xmodal_ros.train.examples import FeatureExamples
 from xmodal_ros.train.learning import Listener, Progress, class_weights, learn
-from xmodal_ros.train.touch.examples import TouchExamples
+from xmodal_ros.train.schedule import LearningSettings
 from xmodal_ros.train.touch.score import answers, forward
-from xmodal_ros.train.touch.settings import ScheduleSettings
+
+Hide = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
+"""From which streams are there, 1 or 0 by stream (batch,), to those that are still shown."""
 
 
 def fit(
     network: Network,
-    examples: TouchExamples,
-    schedule: ScheduleSettings,
+    examples: FeatureExamples,
+    schedule: LearningSettings,
     checkpoint: Path,
     listener: Listener = lambda step, measures: None,
+    *,
+    hide: Hide,
 ) -> Progress:
     """Train, as `learn` does.
 
@@ -34,18 +39,21 @@ def fit(
         schedule: How.
         checkpoint: File to continue from.
         listener: Told of the progress.
+        hide: Takes streams away from a batch.
 
     Raises:
         DataError: as `learn`.
     """
-    return learn(network, _Task(network, examples, schedule), schedule, checkpoint, listener)
+    task = _Task(network, examples, schedule, hide)
+    return learn(network, task, schedule, checkpoint, listener)
 
 
 class _Task:
     def __init__(
-        self, network: Network, examples: TouchExamples, schedule: ScheduleSettings
+        self, network: Network, examples: FeatureExamples, schedule: LearningSettings, hide: Hide
     ) -> None:
         self._network, self._examples, self._schedule = network, examples, schedule
+        self._hide = hide
         self.names = examples.names
         self.train = examples.indices(TRAIN)
         self._validation = examples.indices(VALIDATION)
@@ -55,38 +63,29 @@ class _Task:
         }
 
     def loss(self, chosen: np.ndarray, fabric: Fabric) -> Tensor:
-        return _loss(self._network, self._examples, chosen, self._weights, self._schedule, fabric)
+        """Mean over heads of the weighted cross-entropy of the examples that have a label."""
+        examples = self._examples
+        there = {s: torch.from_numpy(x[chosen]).float() for s, x in examples.present.items()}
+        present = fabric.to_device(self._hide(there))
+        inputs = fabric.to_device(dict(examples.batch(chosen)))
+        logits = forward(self._network, inputs, present)
+        losses = []
+        for head, weight in self._weights.items():
+            labels = torch.from_numpy(examples.labels[head][chosen])
+            if (labels >= 0).any():
+                losses.append(
+                    F.cross_entropy(
+                        logits[head],
+                        fabric.to_device(labels),
+                        fabric.to_device(weight),
+                        ignore_index=-1,
+                        label_smoothing=self._schedule.smoothing,
+                    )
+                )
+        return torch.stack(losses).mean()
 
     def validate(self) -> dict[str, float]:
         return _validate(self._network, self._examples, self._validation)
-
-
-def _loss(
-    network: Network,
-    examples: TouchExamples,
-    chosen: np.ndarray,
-    weights: Mapping[str, Tensor],
-    schedule: ScheduleSettings,
-    fabric: Fabric,
-) -> Tensor:
-    """Mean over heads of the weighted cross-entropy of the examples that have a label."""
-    present = {s: torch.from_numpy(there[chosen]).float() for s, there in examples.present.items()}
-    present = fabric.to_device(dropped(present, schedule.modality_dropout))
-    logits = forward(network, fabric.to_device(dict(examples.batch(chosen))), present)
-    losses = []
-    for head, weight in weights.items():
-        labels = torch.from_numpy(examples.labels[head][chosen])
-        if (labels >= 0).any():
-            losses.append(
-                F.cross_entropy(
-                    logits[head],
-                    fabric.to_device(labels),
-                    fabric.to_device(weight),
-                    ignore_index=-1,
-                    label_smoothing=schedule.smoothing,
-                )
-            )
-    return torch.stack(losses).mean()
 
 
 def dropped(present: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
@@ -103,7 +102,7 @@ def dropped(present: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
 
 
 def _validate(
-    network: Network, examples: TouchExamples, validation: np.ndarray
+    network: Network, examples: FeatureExamples, validation: np.ndarray
 ) -> dict[str, float]:
     """Mean over heads of loss and accuracy."""
     losses, right = [], []

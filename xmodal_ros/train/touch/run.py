@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -25,7 +26,7 @@ from xmodal_ros.train.pretrain.files import load_tensors, save_tensors, save_tex
 from xmodal_ros.train.pretrain.model import load_encoder
 from xmodal_ros.train.touch.calibrate import Calibration, calibrate
 from xmodal_ros.train.touch.examples import Plan, TouchExamples, fingerprint, plan
-from xmodal_ros.train.touch.fit import fit
+from xmodal_ros.train.touch.fit import dropped, fit
 from xmodal_ros.train.touch.scans import load_lidar, with_scans
 from xmodal_ros.train.touch.score import answers, scores
 from xmodal_ros.train.touch.settings import LIDAR, SettingsWithLidar, TouchSettings
@@ -110,7 +111,8 @@ def train_touch(
     out.mkdir(parents=True, exist_ok=True)
     begun = time.perf_counter()
     with shown(console or Console(quiet=True), settings.schedule.steps, out.name) as listener:
-        progress = fit(network, examples, settings.schedule, out / CHECKPOINT, listener)
+        hide = functools.partial(dropped, share=settings.schedule.modality_dropout)
+        progress = fit(network, examples, settings.schedule, out / CHECKPOINT, listener, hide=hide)
     chosen = examples.indices(VALIDATION)
     logits = answers(network, examples, chosen)
     labels = {head: known[chosen] for head, known in examples.labels.items()}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -10,12 +11,25 @@ import torch.nn.functional as F
 from scipy.special import softmax
 from torch import Tensor
 
+from xmodal_ros.eval.metrics import score
 from xmodal_ros.nn.network import Network
-from xmodal_ros.train.examples import Inputs
-from xmodal_ros.train.study import plain
-from xmodal_ros.train.touch.examples import TouchExamples
+from xmodal_ros.train.examples import Inputs, StreamExamples
 
 BATCH = 128
+
+
+class Answering(Protocol):
+    """A run whose network answers."""
+
+    @property
+    def network(self) -> Network:
+        """In evaluation mode."""
+        ...
+
+    @property
+    def temperatures(self) -> Mapping[str, float]:
+        """By head."""
+        ...
 
 
 def forward(network: Network, inputs: Inputs, present: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -23,7 +37,7 @@ def forward(network: Network, inputs: Inputs, present: Mapping[str, Tensor]) -> 
 
     Args:
         network: In any mode.
-        inputs: From `TouchExamples.batch`.
+        inputs: From `StreamExamples.batch`.
         present: By stream, 1 where it is there, else 0. Shape: (batch,), float.
     """
     return network.forward_features(encoded(network, inputs), present).logits
@@ -44,12 +58,7 @@ def encoded(network: Network, inputs: Inputs) -> dict[str, tuple[Tensor, Tensor]
 
 
 def answers(
-    network: Network,
-    examples: TouchExamples,
-    chosen: np.ndarray,
-    *,
-    drop: Sequence[str] = (),
-    noise: Callable[[str, np.ndarray], np.ndarray] | None = None,
+    network: Network, examples: StreamExamples, chosen: np.ndarray, *, drop: Sequence[str] = ()
 ) -> dict[str, np.ndarray]:
     """Logits `(N, C) float32` by head.
 
@@ -58,23 +67,36 @@ def answers(
         examples: Of its streams.
         chosen: Indices.
         drop: Streams to leave out.
-        noise: Changes a stream's images, `(n, T, height, width, 3) uint8`, which are encoded
-            anew then.
     """
+    kept = tuple(stream for stream in examples.streams if stream not in drop)
+    return answers_from(network, examples, chosen, [kept])[kept]
+
+
+def answers_from(
+    network: Network,
+    examples: StreamExamples,
+    chosen: np.ndarray,
+    subsets: Sequence[tuple[str, ...]],
+) -> dict[tuple[str, ...], dict[str, np.ndarray]]:
+    """Logits `(N, C) float32` by subset of the streams and head; see `answers`."""
     network.eval()
     device = next(network.parameters()).device
-    parts: dict[str, list[np.ndarray]] = {}
+    parts: dict[tuple[str, ...], dict[str, list[np.ndarray]]] = {kept: {} for kept in subsets}
     with torch.inference_mode():
         for start in range(0, len(chosen), BATCH):
             some = chosen[start : start + BATCH]
-            inputs = examples.batch(some) if noise is None else _noisy(examples, some, noise)
-            present = {
-                stream: torch.from_numpy(there[some] & (stream not in drop)).float().to(device)
-                for stream, there in examples.present.items()
-            }
-            for head, logits in forward(network, _moved(inputs, device), present).items():
-                parts.setdefault(head, []).append(logits.float().cpu().numpy())
-    return {head: np.concatenate(found) for head, found in parts.items()}
+            refined = network.refine(encoded(network, _moved(examples.batch(some), device)))
+            for kept, found in parts.items():
+                present = {
+                    stream: torch.from_numpy(there[some] & (stream in kept)).float().to(device)
+                    for stream, there in examples.present.items()
+                }
+                for head, logits in network.answer(refined, present).logits.items():
+                    found.setdefault(head, []).append(logits.float().cpu().numpy())
+    return {
+        kept: {head: np.concatenate(logits) for head, logits in found.items()}
+        for kept, found in parts.items()
+    }
 
 
 def scores(
@@ -94,20 +116,8 @@ def scores(
         known = labels[head] >= 0
         if known.any():
             scaled = values[known] / (temperatures or {}).get(head, 1.0)
-            found[head] = plain(softmax(scaled, axis=1), labels[head][known])
+            found[head] = score(softmax(scaled, axis=1), labels[head][known]).plain()
     return found
-
-
-def _noisy(
-    examples: TouchExamples,
-    chosen: np.ndarray,
-    noise: Callable[[str, np.ndarray], np.ndarray],
-) -> Inputs:
-    made = {}
-    for stream in examples.streams:
-        images = torch.from_numpy(noise(stream, np.array(examples.images(stream, chosen))))
-        made[stream] = images if stream in examples.clips else images[:, 0]
-    return made
 
 
 def _moved(inputs: Inputs, device: torch.device) -> Inputs:

@@ -1,39 +1,40 @@
-"""Writes the split files of the data sets: `python -m xmodal_ros.train.make_splits DATA`.
+"""Write the project's own splits of the shared recordings.
+
+python tools/make_splits.py DATA    write xmodal_ros/data/split_files/*.csv
 
 Grasps and photos keep the split of their manifests; of the people every sixth is held out.
 """
 
 from __future__ import annotations
 
-import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from xmodal_ros.data.gelsight_slip import FINGERS, GelsightSlip
 from xmodal_ros.data.imu_activity import ImuActivity
 from xmodal_ros.data.material_photos import MaterialPhotos
 from xmodal_ros.data.splits import FOLDER, write_split
-from xmodal_ros.train.material import kinds
 
 HELD_OUT_EVERY = 6
 """Of the people, in the order of their numbers."""
+KINDS = 18
+"""Of the photos, the most frequent categories: the others have few textures each."""
 
 Rows = Iterator[tuple[str, str, str]]
 """File, group, part."""
 
 
-def make_splits(data_root: Path, folder: Path = FOLDER) -> None:
-    """Write one split file per data set.
-
-    Args:
-        data_root: Folder of the data sets.
-        folder: Where the files go.
-
-    Raises:
-        DataError: a data set or one of its files is missing.
-    """
+def make_splits(
+    data: Annotated[Path, typer.Argument(help="Folder of the data sets.")],
+    out: Annotated[Path, typer.Option(help="Where the files go.")] = FOLDER,
+) -> None:
+    """Write one split file per data set."""
     for name, rows in ROWS.items():
-        write_split(folder / f"{name}.csv", data_root / name, rows(data_root / name))
+        write_split(out / f"{name}.csv", data / name, rows(data / name))
 
 
 def _grasps(root: Path) -> Rows:
@@ -51,7 +52,9 @@ def _people(root: Path) -> Rows:
 
 def _photos(root: Path) -> Rows:
     tiles = MaterialPhotos(root).tiles
-    chosen = kinds(tiles)
+    # Of like counts the first in the alphabet: `most_common` keeps the order in which they came.
+    counts = Counter(sorted(t.category for t in tiles))
+    chosen = {category for category, _ in counts.most_common(KINDS)}
     for tile in (t for t in tiles if t.category in chosen):
         yield f"tiles/{tile.name}", tile.name, tile.split
 
@@ -63,4 +66,4 @@ ROWS: dict[str, Callable[[Path], Rows]] = {
 }
 
 if __name__ == "__main__":
-    make_splits(Path(sys.argv[1]))
+    typer.run(make_splits)
