@@ -186,7 +186,11 @@ def test_pretraining_by_the_command(root, settings, tmp_path, run):
     arguments = ["pretrain", str(root), "--out", str(tmp_path), *overrides]
     done = CliRunner().invoke(lidar_app, arguments)
     assert done.exit_code == 0, done.output
-    assert json.loads((tmp_path / "lidar.json").read_text()) == run.record
+    found = json.loads((tmp_path / "lidar.json").read_text())
+    # Threads add up in another order each time.
+    for row, other in zip(found.pop("history"), run.record["history"], strict=True):
+        assert row == pytest.approx(other, rel=1e-3)
+    assert found == {name: value for name, value in run.record.items() if name != "history"}
 
 
 def test_nothing_to_measure_is_told(drive, settings, quiet, tmp_path):
