@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from rich.console import Console
+from score_table import score_table
 from subset_calibration import score_subsets, subsets_page
 
 from xmodal_ros.core.types import Modality, Observation, StreamData
@@ -28,7 +29,6 @@ from xmodal_ros.train.touch.score import answers, scores
 from xmodal_ros.train.touch.settings import read_overrides
 
 TEXT = Path(__file__).with_name("touch_card.md")
-SCORES = {"accuracy": "accuracy", "balanced_accuracy": "balanced", "auc": "AUC", "ece": "ECE"}
 EXAMPLES = 16
 """Observations on which backends are measured."""
 EXPERIMENTS = ("conditioning", "encoders", "separate", "sizes", "robustness", "transfer")
@@ -76,7 +76,7 @@ def release(
     )
     written = record_backends(written, measure_backends(written, observations(examples)))
     (bundle / CARD).write_text(card(made, results), encoding="utf-8")
-    console.print(table(made), markup=False, highlight=False, soft_wrap=True)
+    console.print(score_table(made, "examples"), markup=False, highlight=False, soft_wrap=True)
 
 
 def score_parts(run: TouchRun, examples: TouchExamples, names: list[str]) -> dict[str, Any]:
@@ -114,24 +114,9 @@ def observations(examples: TouchExamples) -> list[Observation]:
     return made[:EXAMPLES]
 
 
-def table(made: dict[str, Any]) -> str:
-    """Test scores by data set and head: mean over seeds and half the range between them."""
-    lines = [f"| data | head | examples | {' | '.join(SCORES.values())} |"]
-    lines.append("|---" * (3 + len(SCORES)) + "|")
-    for name in made["data"]:
-        for head in made["seeds"][0][name]:
-            rows = [seed[name][head] for seed in made["seeds"]]
-            cells = []
-            for score in SCORES:
-                values = [row[score] for row in rows]
-                cells.append(f"{np.mean(values):.3f} ± {(max(values) - min(values)) / 2:.3f}")
-            lines.append(f"| {name} | {head} | {rows[0]['count']} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
 def card(made: dict[str, Any], results: Path) -> str:
     """The card: the template with the tables of this run and of the experiments."""
-    text = TEXT.read_text(encoding="utf-8").replace("<scores>", table(made))
+    text = TEXT.read_text(encoding="utf-8").replace("<scores>", score_table(made, "examples"))
     blocks = []
     for name in EXPERIMENTS:
         for path in sorted(results.glob(f"touch-{name}.json")) + sorted(

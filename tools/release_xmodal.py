@@ -7,13 +7,14 @@ python tools/release_xmodal.py CELL SLIP --encoder models/touch --encoder models
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 from rich.console import Console
+from score_table import score_table
 
 from xmodal_ros.core.types import Observation
 from xmodal_ros.data.recording import Recording
@@ -47,7 +48,6 @@ from xmodal_ros.train.pretrain.files import save_text
 from xmodal_ros.train.touch.score import answers, scores
 
 TEXT = Path(__file__).with_name("xmodal_card.md")
-SCORES = {"accuracy": "accuracy", "balanced_accuracy": "balanced", "auc": "AUC", "ece": "ECE"}
 PARTS = (VALIDATION, TEST)
 EXAMPLES = 16
 """Observations on which backends are measured."""
@@ -111,7 +111,7 @@ def release(
     )  # fmt: skip
     written = record_backends(written, measure_backends(written, seen(data, frozen)))
     (bundle / CARD).write_text(card(told, results), encoding="utf-8")
-    console.print(scores_table(told), markup=False, highlight=False, soft_wrap=True)
+    console.print(score_table(told, "moments"), markup=False, highlight=False, soft_wrap=True)
 
 
 def history_s(encoders: Encoders) -> float:
@@ -165,25 +165,9 @@ def seen(data: VisualTactile, encoders: Encoders) -> list[Observation]:
     return made
 
 
-def scores_table(made: Mapping[str, Any]) -> str:
-    """Test scores by data set and head: mean over seeds and half the range between them."""
-    lines = [f"| data | head | moments | {' | '.join(SCORES.values())} |"]
-    lines.append("|---" * (3 + len(SCORES)) + "|")
-    for name in made["data"]:
-        for head in made["seeds"][0][name]:
-            rows = [seed[name][head] for seed in made["seeds"]]
-            cells = [_cell([row[score] for row in rows]) for score in SCORES]
-            lines.append(f"| {name} | {head} | {rows[0]['count']} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def _cell(values: Sequence[float]) -> str:
-    return f"{np.mean(values):.3f} ± {(max(values) - min(values)) / 2:.3f}"
-
-
 def card(made: Mapping[str, Any], results: Path) -> str:
     """The card: the template with the tables of these runs and of the studies."""
-    text = TEXT.read_text(encoding="utf-8").replace("<scores>", scores_table(made))
+    text = TEXT.read_text(encoding="utf-8").replace("<scores>", score_table(made, "moments"))
     for name in ("sensors", "joint"):
         page = results / f"{name}.md"
         lines = page.read_text(encoding="utf-8").splitlines() if page.exists() else []
