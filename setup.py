@@ -39,6 +39,7 @@ setup(
             f"xmodal = {NAME}.__main__:main",
             f"perception = {NAME}.ros.node:main",
             f"describe = {NAME}.ros.describe:main",
+            f"gel_camera = {NAME}.ros.gel_camera:main",
             f"simulated_cell = {NAME}.ros.simulated_cell:main",
         ]
     },

@@ -29,6 +29,10 @@ ROWS = {
     "conditioning": "inference:conditioning",
     "overlays": "overlays:overlays",
     "describing": "describing:describing",
+    "assess_reaction": "assessing:reaction",
+    "assess_limit": "assessing:limit",
+    "swap_lost": "swapping:lost",
+    "swap_memory": "swapping:memory",
     "search": "search:search",
     "search_recall": "search:recall",
 }

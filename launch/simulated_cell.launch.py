@@ -7,7 +7,12 @@ from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
+from launch.actions import (
+    DeclareLaunchArgument,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+    SetLaunchConfiguration,
+)
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
@@ -15,8 +20,10 @@ from xmodal_ros.core.declare import describe
 from xmodal_ros.sim.live_settings import RunSettings
 
 SHARE = Path(get_package_share_directory("xmodal_ros"))
-ARGUMENTS = ("seed", "autonomous", "streams", "lock_step")
+ARGUMENTS = ("seed", "autonomous", "lock_step")
 TRUTH = {"true": True, "false": False}
+STREAMS = "camera_wrist,tactile_left,tactile_right,imu,lidar"
+"""What the installed bundle was trained with; perception's camera is then the one at the hand."""
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -37,6 +44,7 @@ def generate_launch_description() -> LaunchDescription:
                 )
                 for name in ARGUMENTS
             ),
+            DeclareLaunchArgument("streams", default_value=STREAMS, description=docs["streams"]),
             OpaqueFunction(function=_cell),
             IncludeLaunchDescription(
                 str(SHARE / "launch" / "perception.launch.py"),
@@ -48,6 +56,8 @@ def generate_launch_description() -> LaunchDescription:
 
 def _cell(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """The cell, in lock-step with the node of the same namespace where that is asked for."""
+    streams = LaunchConfiguration("streams").perform(context)
+    at_hand = "camera_wrist" in streams and "camera" not in context.launch_configurations
     given = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
     values = {name: TRUTH.get(text, text) for name, text in given.items() if text}
     if "seed" in values:
@@ -56,6 +66,7 @@ def _cell(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     namespace = LaunchConfiguration("namespace").perform(context).strip("/")
     perception = f"/{namespace}/perception" if namespace else "/perception"
     return [
+        *([SetLaunchConfiguration("camera", "camera_wrist/image_raw")] if at_hand else []),
         Node(
             package="xmodal_ros",
             executable="simulated_cell",
@@ -63,9 +74,9 @@ def _cell(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             output="screen",
             parameters=[
                 *([str(_file(settings))] if settings else []),
-                {"clock": True, "perception": perception, **values},
+                {"clock": True, "perception": perception, "streams": streams, **values},
             ],
-        )
+        ),
     ]
 
 

@@ -11,7 +11,8 @@ from xmodal_ros.core.settings import SyncSettings
 
 DOCUMENTS = (
     "api", "messages", "architecture", "simulation", "datasets", "inertial", "pretraining",
-    "training", "experiments", "alignment", "language", "lidar", "search", "teaching",
+    "training", "experiments", "alignment", "language", "lidar", "search", "teaching", "pipelines",
+    "picking", "calibration", "robots",
 )  # fmt: skip
 PAGES = ["README.md", *(f"docs/{name}.md" for name in DOCUMENTS)]
 

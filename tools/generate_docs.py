@@ -19,7 +19,13 @@ sys.path.insert(0, str(ROOT))  # runs from a checkout that is not installed
 from xmodal_ros.core.declare import Described, describe  # noqa: E402
 from xmodal_ros.core.settings import DEFAULT_STREAMS, GROUPS, StreamSettings  # noqa: E402
 
-DOCUMENTS = ("README.md", "docs/api.md", "docs/messages.md", "docs/simulation.md")
+DOCUMENTS = (
+    "README.md",
+    "docs/api.md",
+    "docs/messages.md",
+    "docs/robots.md",
+    "docs/simulation.md",
+)
 MARKED = re.compile(r"(<!-- generated: (?P<table>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 PARTS = {".srv": ("request", "response"), ".action": ("goal", "result", "feedback")}
 """What `---` divides, by the kind of file."""
@@ -45,6 +51,17 @@ def cell_parameters() -> str:
     rows = ["| parameter | default | range | meaning |", "|---|---|---|---|"]
     for row, default in settings():
         cells = [f"`{row.name}`", _code(default), _range(row), row.doc]
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def gel_parameters() -> str:
+    """One row per setting of a gel camera."""
+    from xmodal_ros.drivers.gel_settings import rows as settings
+
+    rows = ["| parameter | default | range | meaning |", "|---|---|---|---|"]
+    for row in settings():
+        cells = [f"`{row.name}`", _code(row.default), _range(row), row.doc]
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 
@@ -121,6 +138,7 @@ def example(path: Path) -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "parameters": parameters,
     "cell-parameters": cell_parameters,
+    "gel-parameters": gel_parameters,
     "streams": streams,
     "messages": messages,
     "fields": fields,

@@ -20,7 +20,8 @@ from xmodal_ros.core.types import Observation
 from xmodal_ros.data.recording import Recording
 from xmodal_ros.data.replay import observations
 from xmodal_ros.data.visual_tactile import VisualTactile, open_dataset
-from xmodal_ros.data.visual_tactile.example import TEST, VALIDATION
+from xmodal_ros.data.visual_tactile.example import TEST, TRAIN, VALIDATION
+from xmodal_ros.runtime.bundle import Bundle
 from xmodal_ros.runtime.export import measure_backends, record_backends
 from xmodal_ros.runtime.manifest import CARD
 from xmodal_ros.train.joint.answers import (
@@ -31,8 +32,9 @@ from xmodal_ros.train.joint.answers import (
     train_answers,
 )
 from xmodal_ros.train.joint.bundle import sources, write_bundle
-from xmodal_ros.train.joint.encoders import Encoders
-from xmodal_ros.train.joint.moments import Moments, heard, together
+from xmodal_ros.train.joint.encoders import Encoders, take
+from xmodal_ros.train.joint.moments import Moments, together
+from xmodal_ros.train.joint.recordings import heard, read_moments
 from xmodal_ros.train.joint.run import JointRun, frozen_encoders, gather, train_joint
 from xmodal_ros.train.joint.sensors import (
     MAJORITY,
@@ -42,13 +44,15 @@ from xmodal_ros.train.joint.sensors import (
     save,
     subset_scores,
 )
-from xmodal_ros.train.joint.settings import read_overrides
+from xmodal_ros.train.joint.settings import MomentSettings, read_overrides
 from xmodal_ros.train.joint.stills import read_stills
 from xmodal_ros.train.pretrain.files import save_text
 from xmodal_ros.train.touch.score import answers, scores
 
 TEXT = Path(__file__).with_name("xmodal_card.md")
 PARTS = (VALIDATION, TEST)
+APART = "lidar"
+"""Stream that further recordings do not teach: theirs may be of another resolution, or none."""
 EXAMPLES = 16
 """Observations on which backends are measured."""
 
@@ -59,6 +63,10 @@ def release(
     encoders: Annotated[
         list[Path], typer.Option("--encoder", help="Bundle whose encoders are in it.")
     ],
+    also: Annotated[
+        list[Path] | None,
+        typer.Option(help="Recordings whose training part teaches heads too, but no LiDAR."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("out/xmodal"),
     results: Annotated[Path, typer.Option(help="Of tables.")] = Path("docs/results"),
     bundle: Annotated[Path, typer.Option(help="Folder to write.")] = Path("models/xmodal"),
@@ -74,6 +82,8 @@ def release(
     data = open_dataset(cell)
     material = gather(data, frozen, settings.moments, out / "cache", console)
     sets = {cell.name: material.moments}
+    for root in also or []:
+        sets[root.name] = more(root, frozen, bundles, settings.moments, out / "cache", console)
     for root in stills:
         read = open_dataset(root, history_s=history_s(frozen))
         sets[root.name] = read_stills(read, frozen, out / "cache", console)
@@ -86,7 +96,8 @@ def release(
         spaces.append(space)
         runs.append(run)
         table.append(found)
-        made.append({name: test_scores(run, one, moments) for name, one in sets.items()})
+        tested = {name: one for name, one in sets.items() if len(one.indices(TEST))}
+        made.append({name: test_scores(run, one, moments) for name, one in tested.items()})
     save(
         {
             "rows": rows_of(table),
@@ -112,6 +123,21 @@ def release(
     written = record_backends(written, measure_backends(written, seen(data, frozen)))
     (bundle / CARD).write_text(card(told, results), encoding="utf-8")
     console.print(score_table(told, "moments"), markup=False, highlight=False, soft_wrap=True)
+
+
+def more(
+    root: Path,
+    encoders: Encoders,
+    bundles: Mapping[str, Bundle],
+    settings: MomentSettings,
+    cache: Path,
+    console: Console,
+) -> Moments:
+    """Moments of the training part of further recordings."""
+    data = open_dataset(root)
+    training = VisualTactile(data.kind, data.root, data.split, data.part(TRAIN))
+    streams = [stream for stream in encoders.streams if stream != APART]
+    return read_moments(training, take(list(bundles.values()), streams), settings, cache, console)
 
 
 def history_s(encoders: Encoders) -> float:

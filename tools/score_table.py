@@ -14,12 +14,13 @@ def score_table(made: Mapping[str, Any], unit: str) -> str:
     """Markdown: mean over seeds and half the range between them.
 
     Args:
-        made: `data`, names of the data sets, and `seeds`, scores by data set and head of each.
+        made: `data`, names of the data sets, and `seeds`, scores by data set and head of each; a
+            data set that has no test part is in none.
         unit: What is counted.
     """
     lines = [f"| data | head | {unit} | {' | '.join(SCORES.values())} |"]
     lines.append("|---" * (3 + len(SCORES)) + "|")
-    for name in made["data"]:
+    for name in [name for name in made["data"] if name in made["seeds"][0]]:
         for head in made["seeds"][0][name]:
             rows = [seed[name][head] for seed in made["seeds"]]
             cells = []

@@ -24,10 +24,10 @@ EXTRAS = {
     "runtime": ("runtime",),
     "language": ("runtime", "language"),
     "sim": ("runtime", "sim"),
-    "demo": ("runtime", "sim", "datasets"),
+    "demo": ("runtime", "sim", "datasets", "trees"),
     "train": ("runtime", "datasets", "train", "language"),
-    "bench": ("runtime", "sim", "datasets", "train", "language", "bench"),
-    "test": ("runtime", "sim", "datasets", "train", "language", "test"),
+    "bench": ("runtime", "sim", "datasets", "train", "language", "trees", "bench"),
+    "test": ("runtime", "sim", "datasets", "train", "language", "trees", "test"),
 }
 
 

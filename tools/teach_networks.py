@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +30,25 @@ Made = dict[str, Any]
 """What is kept of one network; arrays have a row per example, see `_train`."""
 
 
-def trained(cell: Path, encoder: str, cache: Path, out: Path, seed: int) -> Iterator[Path]:
-    """Train what is not there; the file of each network."""
-    files = [out / f"seed{seed}-fold{fold}.npz" for fold in range(FOLDS)]
+def trained(
+    cell: Path, encoder: str, cache: Path, out: Path, seed: int
+) -> tuple[Path, list[Path]]:
+    """Train what is not there.
+
+    Returns:
+        File of the network that knows all materials, and of those that lack some.
+    """
+    names = ["all", *(f"fold{number}" for number in range(FOLDS))]
+    files = [out / f"seed{seed}-{name}.npz" for name in names]
     if not all(file.exists() for file in files):
         settings = read_overrides([*RECIPE, f"encoder.weights={encoder}", f"schedule.seed={seed}"])
         made = plan(open_datasets([cell], settings), settings)
         known = made.heads[HEAD]
         parts = np.random.default_rng(0).permutation(len(known)).reshape(FOLDS, -1)
-        for file, part in zip(files, parts, strict=True):
+        for file, part in zip(files, [[], *parts.tolist()], strict=True):
             if not file.exists():
                 _train(file, settings, made, {known[k] for k in part}, cache)
-    yield from files
+    return files[0], files[1:]
 
 
 def _train(file: Path, settings: TouchSettings, made: Plan, held: set[str], cache: Path) -> None:

@@ -17,8 +17,11 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from rich.console import Console
+from teach_cases import DRAWS, ask, draw, measure, teach
+from teach_limits import by_material
 from teach_methods import METHODS
-from teach_networks import HELD, RECIPE, Made, read, trained
+from teach_networks import RECIPE, Made, read, trained
+from teach_page import page
 
 from xmodal_ros.data.visual_tactile.example import TEST, TRAIN, VALIDATION
 from xmodal_ros.progress import progress_bar
@@ -28,9 +31,8 @@ from xmodal_ros.train.pretrain.files import save_text
 
 TOUCHES = (1, 2, 5, 10)
 CHOSEN_AT = 5
-WINDOWS = 4
-"""Examples of one object, one after the other, at most: one touch."""
-DRAWS = 10
+USED = "discriminant"
+"""What the runtime does."""
 LOST = 0.02
 """Share of the known materials' examples that teaching may cost."""
 PRIORS = np.arange(-8, 8.01, 0.25)
@@ -50,7 +52,8 @@ def study(
 ) -> None:
     """Train what is not there, teach, and write teach.json and teach.md."""
     console = Console()
-    folds = [read(file) for file in trained(cell, encoder, cache, out, seed)]
+    whole, files = trained(cell, encoder, cache, out, seed)
+    folds = [read(file) for file in files]
     weights: dict[str, dict[str, float]] = {}
     rows: list[dict[str, Any]] = []
     steps = len(METHODS) * (1 + len(TOUCHES) + 2)
@@ -60,7 +63,8 @@ def study(
             bar.update(len(rows) + len(weights), f"{method}: {weights[method]}")
             for own, counts in ((TRAIN, TOUCHES), (TEST, (1, 2))):
                 for count in counts:
-                    row = measure(folds, method, weights[method], TEST, count, own)
+                    cases = list(teach(folds, method, weights[method], TEST, count, own))
+                    row = measure(cases)
                     rows.append({"method": method, "taught_on": own, "touches": count, **row})
                     bar.update(len(rows) + len(weights), method)
     found = {
@@ -68,12 +72,18 @@ def study(
         "seed": seed,
         "encoder": Path(encoder).name,
         "recipe": RECIPE,
+        "draws": DRAWS,
+        "chosen_at": CHOSEN_AT,
+        "allowed": LOST,
         "held": [fold["held"].tolist() for fold in folds],
         "weights": weights,
         "used": {"sharpness": SHARPNESS, "prior": PRIOR, "spread": SPREAD, "alike": ALIKE},
         "accuracy": _known_accuracy(folds),
         "refused": {name: _refused(folds, name) for name in ("unknown", "known")},
         "rows": rows,
+        "materials": by_material(
+            list(teach(folds, USED, weights[USED], TEST, CHOSEN_AT, TRAIN)), read(whole), LOST
+        ),
     }
     save_text(results / "teach.json", json.dumps(found, indent=1) + "\n")
     save_text(results / "teach.md", page(found))
@@ -86,7 +96,7 @@ def choose(folds: list[Made], method: str) -> dict[str, float]:
     lost, cases = known.copy(), 0
     rng = np.random.default_rng(0)
     for fold, material in _cases(folds):
-        asked, own, calibrated, right = _asked(fold, material, VALIDATION)
+        asked, own, calibrated, right = ask(fold, material, VALIDATION)
         for _ in range(3):
             touches, _ = draw(fold, material, TRAIN, CHOSEN_AT, rng)
             taught, others = evidence(fold, touches, fold["features"][asked])
@@ -101,139 +111,8 @@ def choose(folds: list[Made], method: str) -> dict[str, float]:
     return {"sharpness": float(sharpnesses[best[0]]), "prior": float(PRIORS[best[1]])}
 
 
-def measure(
-    folds: list[Made], method: str, weight: dict[str, float], part: str, count: int, own_part: str
-) -> dict[str, Any]:
-    """Accuracy on taught materials and loss on known ones, means over materials and draws.
-
-    Args:
-        folds: Networks.
-        method: Name of one.
-        weight: Of its evidence.
-        part: What is asked about.
-        count: Touches.
-        own_part: Where the touches are from; objects that were touched are not asked about.
-    """
-    rng, scores = np.random.default_rng(1), []
-    evidence = METHODS[method][0]
-    for number, fold in enumerate(folds):
-        for material in fold["held"]:
-            asked, own, calibrated, right = _asked(fold, material, part)
-            for _ in range(DRAWS):
-                touches, objects = draw(fold, material, own_part, count, rng)
-                new = own & ~np.isin(fold["episodes"][asked], objects)
-                if len(touches) < count or not new.any():
-                    continue
-                taught, others = evidence(fold, touches, fold["features"][asked])
-                margin = weight["sharpness"] * taught + weight["prior"]
-                margin -= np.logaddexp.reduce(weight["sharpness"] * others, axis=1)
-                wins = margin > np.log(calibrated.max(1))
-                share = 1 / (1 + np.exp(-margin))
-                scores.append(
-                    (
-                        number,
-                        wins[new].mean(),
-                        (wins & right)[~own].mean(),
-                        _by_touch(fold, asked[new], share[new], calibrated[new]),
-                    )
-                )
-    columns = np.array(scores)
-    by_fold = [columns[columns[:, 0] == n, 1:].mean(0) for n in np.unique(columns[:, 0])]
-    mean, spread = np.mean(by_fold, axis=0), np.ptp(by_fold, axis=0) / 2
-    names = ("taught", "lost", "taught_by_touch")
-    return {
-        **{name: float(value) for name, value in zip(names, mean, strict=True)},
-        **{f"{name}_spread": float(v) for name, v in zip(names, spread, strict=True)},
-        "cases": len(scores),
-    }
-
-
-def draw(
-    fold: Made, material: str, part: str, count: int, rng: np.random.Generator
-) -> tuple[list[np.ndarray], np.ndarray]:
-    """Features of some touches, each of another object, and the recordings they are from."""
-    mine = (fold["materials"] == material) & np.isin(fold["parts"], [part, HELD + part])
-    chosen = rng.permutation(np.unique(fold["episodes"][mine]))[:count]
-    touches = []
-    for episode in chosen:
-        there = np.flatnonzero(mine & (fold["episodes"] == episode))
-        first = rng.integers(max(1, len(there) - WINDOWS + 1))
-        touches.append(fold["features"][there[first : first + WINDOWS]])
-    return touches, chosen
-
-
-def page(found: dict[str, Any]) -> str:
-    """The table as Markdown."""
-    lines = [
-        "# teach",
-        "",
-        "| method | touches | taught on | taught: accuracy | the same, by touch "
-        "| known: points lost |",
-        "|---|---|---|---|---|---|",
-    ]
-    units = {TRAIN: "a training sensor", TEST: "the same sensors"}
-    for row in found["rows"]:
-        cells = [f"{row[k]:.3f} ± {row[f'{k}_spread']:.3f}" for k in ("taught", "taught_by_touch")]
-        lost = f"{100 * row['lost']:.1f} ± {100 * row['lost_spread']:.1f}"
-        start = [row["method"], str(row["touches"]), units[row["taught_on"]]]
-        lines.append("| " + " | ".join([*start, *cells, lost]) + " |")
-    accuracy = ", ".join(f"{value:.3f} ({part})" for part, value in found["accuracy"].items())
-    held = sum(map(len, found["held"]))
-    refused = {k: f"{v['1']:.0%} and {v['5']:.0%}" for k, v in found["refused"].items()}
-    lines += [
-        "",
-        f"Test part of {found['data']}: objects, textures and sensors that no training saw. Means "
-        f"over {len(found['held'])} networks, each trained without {held // len(found['held'])} "
-        f"materials (seed {found['seed']}), ± half their range; each material is taught alone, "
-        f"{DRAWS} times. Points lost are of the known materials' examples, whose accuracy before "
-        f"is {accuracy}. By touch: up to {WINDOWS} answers are averaged.",
-        "",
-        "Weights of the evidence, chosen on the validation part at "
-        f"{CHOSEN_AT} touches for at most {100 * LOST:.0f} points lost: "
-        + "; ".join(
-            f"{name} {w['sharpness']:g}, prior {w['prior']:g}"
-            for name, w in found["weights"].items()
-        )
-        + ".",
-        "",
-        f"Refused, since {found['used']['alike']:.0%} alike another material (validation part), "
-        f"with 1 and 5 touches: {refused['unknown']} of unknown materials, {refused['known']} of "
-        "known ones that are given another name.",
-    ]
-    return "\n".join(lines) + "\n"
-
-
 def _cases(folds: list[Made]) -> Iterator[tuple[Made, str]]:
     return ((fold, material) for fold in folds for material in fold["held"])
-
-
-def _asked(
-    fold: Made, material: str, part: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Examples of the known materials and of one that is not.
-
-    Returns:
-        Their indices, which are of that one, the classifier's probabilities, where it is right.
-    """
-    own = (fold["parts"] == HELD + part) & (fold["materials"] == material)
-    asked = np.flatnonzero(own | (fold["parts"] == part))
-    probabilities = fold["probabilities"][asked].astype(np.float64)
-    right = probabilities.argmax(1) == fold["labels"][asked]
-    return asked, own[asked], probabilities, right
-
-
-def _by_touch(
-    fold: Made, asked: np.ndarray, share: np.ndarray, probabilities: np.ndarray
-) -> float:
-    """Accuracy on the taught material of answers that are averaged over a touch."""
-    right = []
-    for episode in np.unique(fold["episodes"][asked]):
-        there = np.flatnonzero(fold["episodes"][asked] == episode)
-        for start in range(0, len(there), WINDOWS):
-            some = there[start : start + WINDOWS]
-            known = ((1 - share[some])[:, None] * probabilities[some]).mean(0)
-            right.append(share[some].mean() > known.max())
-    return float(np.mean(right))
 
 
 def _known_accuracy(folds: list[Made]) -> dict[str, float]:

@@ -14,6 +14,7 @@ import typer
 
 from xmodal_ros.core.errors import DataError
 from xmodal_ros.data.cli import data_app
+from xmodal_ros.data.time_offsets.cli import calibrate_time_command
 from xmodal_ros.eval.adapt_cli import adapt_command
 from xmodal_ros.search.cli import find_command, index_command
 from xmodal_ros.sim.cli import sim_app
@@ -48,6 +49,7 @@ app.command("people")(people_command)
 app.command("index")(index_command)
 app.command("find")(find_command)
 app.command("adapt")(adapt_command)
+app.command("calibrate-time")(calibrate_time_command)
 
 SettingsFile = Annotated[
     Path | None, typer.Option("--settings", help="YAML file with the settings that differ.")

@@ -80,8 +80,7 @@ def test_every_setting_says_what_it_is(group):
     [
         (
             {"snyc": {}},
-            "settings: unknown group 'snyc'; expected one of streams, sync, inference, smoothing, "
-            "output, language",
+            "settings: unknown group 'snyc'. Did you mean 'sync'?",
         ),
         (
             {"sync": {"timeout": 1.0}},

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 WHY = "launch_ros is not among the ROS wheels; it runs in a sourced ROS 2 workspace"
 pytest.importorskip("launch_ros", reason=WHY)
@@ -168,10 +169,47 @@ def test_a_recording_is_replayed_into_the_node(
     assert found[0].header.stamp.sec in range(1_700_000_000, 1_700_000_004)
 
 
-def test_the_simulated_cell_starts_with_the_perception_node_in_step(node: Any) -> None:
+def test_a_robots_arms_start_each_in_its_namespace(
+    node: Any, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    """Two arms, each with a gel camera and perception in one process."""
+    arm = {
+        "gels": {"tactile_left": {"device": {"path": "synthetic"}}},
+        "perception": {"inference": {"bundle": str(tiny_bundle), "backend": "torch"}},
+    }
+    path = tmp_path / "robot.yaml"
+    path.write_text(yaml.safe_dump({"arms": {"left": arm, "right": arm}}))
+    names = [("tactile_left", f"/{side}") for side in ("left", "right")]
+    names += [("perception", f"/{side}") for side in ("left", "right")]
+
+    def question() -> list[int]:
+        found: Callable[[], Any] = lambda: node.get_node_names_and_namespaces()  # noqa: E731
+        assert _until(node, lambda: set(names) <= set(found()))
+        heard = [f"/{side}/tactile_left/image_raw" for side in ("left", "right")]
+        _until(node, lambda: all(node.count_subscribers(topic) for topic in heard))
+        return [node.count_subscribers(topic) for topic in heard]
+
+    assert _launched("robot.launch.py", {"robot": str(path)}, question) == [1, 1]
+
+
+@pytest.mark.parametrize("name", ["robot.launch.py", "robot.launch.xml"])
+def test_only_the_arms_that_are_named_start(name: str, node: Any) -> None:
+    arguments = {"robot": "franka_gelsight.yaml", "arms": "right", "autostart": "false"}
+    answer = _launched(
+        name,
+        arguments,
+        lambda: _ask(node, GetState, "/right/perception/get_state", GetState.Request()),
+    )
+    assert answer.current_state.id == State.PRIMARY_STATE_UNCONFIGURED
+    assert ("perception", "/left") not in node.get_node_names_and_namespaces()
+
+
+def test_the_simulated_cell_starts_with_the_perception_node_in_step(
+    node: Any, tiny_bundle: Path
+) -> None:
     """Arguments reach both nodes, and predictions come of what the cell shows."""
     wanted = {
-        "simulated_cell": ["clock", "perception", "autonomous", "seed", "camera.width"],
+        "simulated_cell": ["clock", "perception", "autonomous", "seed", "camera.width", "streams"],
         "perception": ["use_sim_time", "output.lock_step"],
     }
     found: list[Any] = []
@@ -183,14 +221,18 @@ def test_the_simulated_cell_starts_with_the_perception_node_in_step(node: Any) -
             request = GetParameters.Request(names=names)
             answers += _ask(node, GetParameters, f"/arm/{name}/get_parameters", request).values
         _until(node, lambda: found)
+        # The bundle was trained with the camera at the hand.
+        assert node.count_subscribers("/arm/camera_wrist/image_raw") == 1
         return answers
 
     arguments = {"namespace": "arm", "autonomous": "false", "seed": "3", "lock_step": "true"}
+    arguments |= {"bundle": str(tiny_bundle), "backend": "torch"}
     answers = _launched("simulated_cell.launch.py", arguments, question)
-    clock, perception, autonomous, seed, width, sim_time, lock_step = answers
+    clock, perception, autonomous, seed, width, streams, sim_time, lock_step = answers
     assert clock.bool_value
     assert not autonomous.bool_value
     assert perception.string_value == "/arm/perception"
+    assert "camera_wrist" in streams.string_value
     assert (seed.integer_value, width.integer_value) == (3, 160)
     assert sim_time.bool_value
     assert lock_step.bool_value
@@ -198,7 +240,8 @@ def test_the_simulated_cell_starts_with_the_perception_node_in_step(node: Any) -
 
 
 @pytest.mark.parametrize(
-    "name", ["perception.launch.py", "replay.launch.py", "simulated_cell.launch.py"]
+    "name",
+    ["perception.launch.py", "replay.launch.py", "robot.launch.py", "simulated_cell.launch.py"],
 )
 def test_every_argument_is_described(name: str) -> None:
     description = AnyLaunchDescriptionSource(str(LAUNCH / name)).get_launch_description(

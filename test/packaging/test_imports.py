@@ -19,7 +19,7 @@ for name in {packages!r}:
         importlib.import_module(module.name)
     print(json.dumps(sorted(name for name in sys.modules if "." not in name)))
 """
-PACKAGES = ("core", "data", "sim", "nn", "runtime", "eval", "search", "train")
+PACKAGES = ("core", "data", "sim", "drivers", "nn", "runtime", "eval", "search", "train")
 """In an order in which none loads what is forbidden to a later one."""
 ROS = {"rclpy", "sensor_msgs", "std_msgs", "diagnostic_msgs", "lifecycle_msgs", "xmodal_msgs"}
 NETWORKS = {"torch", "timm", "lightning"}
@@ -53,6 +53,10 @@ def test_neither_data_nor_simulation_load_networks(loaded) -> None:
     assert "rosbags" in loaded["data"]
     assert "mujoco" in loaded["sim"]
     assert not loaded["sim"] & NETWORKS
+
+
+def test_drivers_load_no_networks(loaded) -> None:
+    assert not loaded["drivers"] & NETWORKS
 
 
 def test_reading_data_needs_nothing_of_the_demonstration(loaded) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import gc
 import os
@@ -29,6 +30,7 @@ from std_msgs.msg import Header
 
 from xmodal_ros.ros import spin
 from xmodal_ros.ros.node import PerceptionNode, make
+from xmodal_ros.runtime.predictor import Predictor
 
 TIMEOUT_S = 120.0
 
@@ -258,3 +260,22 @@ class Messages:
 @pytest.fixture
 def messages() -> type[Messages]:
     return Messages
+
+
+@pytest.fixture
+def judged(monkeypatch) -> list[float]:
+    """Probabilities that the grasp head gives from now on; the last one again and again."""
+    answers, predict = [0.9], Predictor.predict
+
+    def judge(self: Predictor, observation: Any) -> Any:
+        prediction = predict(self, observation)
+        if "grasp" not in prediction.heads:
+            return prediction
+        p = answers.pop(0) if len(answers) > 1 else answers[0]
+        head = dataclasses.replace(
+            prediction.heads["grasp"], probabilities=np.array([1 - p, p], np.float32)
+        )
+        return dataclasses.replace(prediction, heads={**prediction.heads, "grasp": head})
+
+    monkeypatch.setattr(Predictor, "predict", judge)
+    return answers

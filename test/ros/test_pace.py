@@ -29,6 +29,12 @@ def test_a_long_delay_is_kept() -> None:
     assert pace.wait_ns(1020 * MS, START + 1020 * MS) == pace.lost_ns
 
 
+def test_at_a_rate_of_two_everything_is_due_after_half_the_time() -> None:
+    pace = Pace(START, rate=2.0)
+    assert pace.wait_ns(20 * MS, START) == 10 * MS
+    assert pace.wait_ns(40 * MS, START + 15 * MS) == 5 * MS
+
+
 def test_the_factor_is_of_the_time_since_the_last_one() -> None:
     pace = Pace(START)
     assert pace.factor(500 * MS, START + 1000 * MS) == 0.5

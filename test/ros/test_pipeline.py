@@ -157,3 +157,22 @@ def test_references_can_be_captured_anew(messages, lock_step) -> None:
     run = Run(messages, model, lock_step=lock_step)
     assert run.pipeline.recapture_references() == []
     run.pipeline.close()
+
+
+def test_sets_are_answered_by_who_answered_when_they_left(messages) -> None:
+    old, new = Model(), Model()
+    run, later, done = Run(messages, old), [], threading.Event()
+    run.push(0)
+    assert old.begun.acquire(timeout=10)
+    run.push(1)
+    run.pipeline.exchange(new, lambda _, p, __: later.append(p.stamp_ns), done.set)
+    assert not done.is_set()
+    old.allowed.release(2)
+    assert done.wait(10)
+    assert run.published == [START_NS, START_NS + STEP_NS]
+    new.allowed.release()
+    run.push(2)
+    assert new.begun.acquire(timeout=10)
+    run.pipeline.close()
+    assert later == [START_NS + 2 * STEP_NS]
+    assert run.pipeline.dropped == 0

@@ -5,9 +5,13 @@ from __future__ import annotations
 import signal
 
 import pytest
+from builtin_interfaces.msg import Duration
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+from rclpy.action import ActionClient
 from sensor_msgs.msg import Image
+
+from xmodal_msgs.action import AssessGrasp
 
 
 def arguments(bundle) -> tuple[str, ...]:
@@ -18,6 +22,9 @@ def arguments(bundle) -> tuple[str, ...]:
 def test_a_signal_ends_the_node_cleanly_at_work(graph, processes, messages, number) -> None:
     node = processes.start(*arguments(graph.bundle))
     finger = graph.connected("/tactile_left/image_raw", Image)
+    client = ActionClient(graph.peer, AssessGrasp, "/perception/assess_grasp")
+    graph.until(client.server_is_ready)
+    client.send_goal_async(AssessGrasp.Goal(timeout=Duration(sec=100), min_confidence=1.0))
     for step in range(20):
         finger.publish(messages.image(graph.peer.get_clock().now().nanoseconds + step))
 

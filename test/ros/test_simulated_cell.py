@@ -243,6 +243,7 @@ def test_images_leave_as_jpeg_on_request(graph, drive) -> None:
         ("scene.shapes", "cup", "scene.shapes: unknown name 'cup'; expected some of box"),
         ("streams", "sonar", "no sensor 'sonar'; expected some of camera"),
         ("camera.width", 1, "a value from 16 to 4096 px"),
+        ("rate", 2.0, "rate: got 2; expected 1 where the stamps are the machine's time"),
     ],
 )
 def test_a_bad_parameter_is_refused_with_the_reason(drive, name, value, text) -> None:

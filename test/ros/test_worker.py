@@ -57,3 +57,25 @@ def test_stop_finishes_the_item_at_work_and_leaves_the_one_that_waits(gate) -> N
     worker.stop()
 
     assert gate.done == [0]
+
+
+def test_what_is_to_be_done_after_waits_for_all_that_was_handed_over(gate) -> None:
+    worker = Worker(gate, "test")
+    worker.submit(0)
+    assert gate.begun()
+    worker.submit(1)
+    called = threading.Event()
+    worker.after(lambda: (gate.done.append(-1), called.set()))
+    gate.release()
+    assert gate.begun()
+    assert gate.done == [0]
+    gate.release()
+    assert called.wait(10)
+    assert gate.done == [0, 1, -1]
+    worker.after(called.clear)
+    worker.submit(2)
+    assert gate.begun()
+    gate.release()
+    worker.stop()
+    assert gate.done == [0, 1, -1, 2]
+    assert not called.is_set()

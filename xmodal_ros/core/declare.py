@@ -8,7 +8,7 @@ what it does not know.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
@@ -99,11 +99,17 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], where: str) -> T:
     known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
     for name in values:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"Did you mean '{near[0]}'?" if near else "Known: " + ", ".join(known)
-            raise SettingsError(f"unknown setting '{name}'", where=where or cls.__name__, do=hint)
+            raise unknown("setting", name, known, where or cls.__name__)
     cast = {
         name: float(v) if isinstance(known[name].default, float) and type(v) is int else v
         for name, v in values.items()
     }
     return cls(**cast)
+
+
+def unknown(kind: str, name: str, known: Iterable[str], where: str) -> SettingsError:
+    """The error of a name that is not known: it tells the nearest one, or all."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"Did you mean '{near[0]}'?" if near else "Known: " + ", ".join(names)
+    return SettingsError(f"unknown {kind} '{name}'", where=where, do=hint)

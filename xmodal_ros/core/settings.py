@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from xmodal_ros.core.declare import from_mapping, setting, validate
+from xmodal_ros.core.declare import from_mapping, setting, unknown, validate
 from xmodal_ros.core.errors import SettingsError
 from xmodal_ros.core.language import LanguageSettings
 from xmodal_ros.core.smoothing import SmoothingSettings
@@ -261,10 +261,7 @@ class Settings:
         """
         for group in values:
             if group not in GROUPS and group != "streams":
-                known = ", ".join(["streams", *GROUPS])
-                raise SettingsError(
-                    f"unknown group '{group}'", where="settings", expected=f"one of {known}"
-                )
+                raise unknown("group", group, ["streams", *GROUPS], "settings")
         made: dict[str, Any] = {
             name: from_mapping(group, _named(values.get(name), name), name)
             for name, group in GROUPS.items()

@@ -115,17 +115,22 @@ def node_parameters(path: Path) -> dict[str, Any]:
     Raises:
         SettingsError: as `load_settings`.
     """
-    found = _parameters(_yaml(path), path) or {}
+    found = _parameters(read_yaml(path), path) or {}
     return {n: v for n, v in _flat(found) if n.partition(".")[0] in NOT_OURS}
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    values = _yaml(path)
+    values = read_yaml(path)
     parameters = _parameters(values, path)
     return values if parameters is None else _nested(parameters)
 
 
-def _yaml(path: Path) -> Mapping[str, Any]:
+def read_yaml(path: Path) -> Mapping[str, Any]:
+    """What a YAML file has, by name.
+
+    Raises:
+        SettingsError: it cannot be read, or has no names.
+    """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

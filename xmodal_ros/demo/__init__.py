@@ -1,4 +1,4 @@
-"""The demonstration: a recording through the live node and offline, and proof that both agree."""
+"""Demonstrations: live and offline agree (`demo`), and asking before lifting pays (`picking`)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from xmodal_ros.core.errors import DataError, SettingsError
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to `app`."""
+    """Add the commands to `app`."""
     app.command()(demo)
+    app.command()(pick)
 
 
 def demo(
@@ -34,3 +35,52 @@ def demo(
     from xmodal_ros.demo.run import run
 
     run(out, recording, folder, bundle)
+
+
+def pick(
+    out: Annotated[Path, typer.Argument(help="Folder for the results; one begun is finished.")],
+    picks: Annotated[int, typer.Option(min=1, help="Of each strategy.")] = 200,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first robot.")] = 10_000,
+    strategy: Annotated[
+        list[str] | None,
+        typer.Option(help="lift, strongest, twice or assess; can be repeated, all if not named"),
+    ] = None,
+    bundle: Annotated[str, typer.Option(help="Folder of the model bundle.")] = "",
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="One setting, such as attempts=2."),
+    ] = None,
+    film: Annotated[
+        int, typer.Option(min=0, help="Film this pick of the first robot, and make no other.")
+    ] = 0,
+) -> None:
+    """Pick objects in the simulated cell, with and without asking whether the grasp holds."""
+    for package, do in (
+        ("rclpy", "Source ROS 2"),
+        ("mujoco", "pip install -r requirements/sim.txt"),
+        ("py_trees", "pip install -r requirements/trees.txt"),
+    ):
+        if not importlib.util.find_spec(package):
+            raise SettingsError("the package is not installed", where=package, do=do)
+    from xmodal_ros.core.declare import from_mapping
+    from xmodal_ros.data.settings_file import assignment
+    from xmodal_ros.demo.picking.settings import PickSettings
+
+    values = dict(assignment(text) for text in overrides or [])
+    settings = from_mapping(PickSettings, values, "pick")
+    from xmodal_ros.demo.picking.tree import STRATEGIES
+
+    chosen = list(dict.fromkeys(strategy or STRATEGIES))
+    unknown = [name for name in chosen if name not in STRATEGIES]
+    if unknown:
+        raise SettingsError(
+            f"got '{unknown[0]}'", where="--strategy", expected="one of " + ", ".join(STRATEGIES)
+        )
+    from rich.console import Console
+
+    from xmodal_ros.demo.picking import run
+
+    if film:
+        run.film(out, seed, film, settings, bundle)
+    else:
+        run.run(out, chosen, picks, seed, settings, bundle, Console())

@@ -10,8 +10,29 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
+from xmodal_ros.ros.profile import VARIABLES, profile
+
 GRACE_S = 10.0
 TAIL_LINES = 15
+
+
+def own_graph() -> dict[str, str]:
+    """Environment of a graph of our own on this machine, with room for large messages."""
+    return {
+        "ROS_DOMAIN_ID": str(20 + os.getpid() % 80),  # 0 to 101 are safe, low ones are in use
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+        **dict.fromkeys(VARIABLES, str(profile())),
+    }
+
+
+def end_on_signals() -> None:
+    """Have SIGINT and SIGTERM interrupt; a shell's background job would ignore SIGINT."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
 
 
 class Children:
@@ -38,6 +59,11 @@ class Children:
     ) -> None:
         for name in list(self._running):
             self.stop(name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the processes that were started, and not stopped."""
+        return tuple(self._running)
 
     def start(self, name: str, *arguments: str) -> None:
         """Start `xmodal ARGUMENTS`; its output goes to `<name>.log`."""

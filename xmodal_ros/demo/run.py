@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -22,13 +21,12 @@ from xmodal_ros.core.settings import Settings
 from xmodal_ros.data.recording import Recording
 from xmodal_ros.data.replay import find_topics
 from xmodal_ros.data.settings_file import load_settings
-from xmodal_ros.demo.processes import Children
+from xmodal_ros.demo.processes import Children, end_on_signals, own_graph
 from xmodal_ros.demo.view import live
 from xmodal_ros.demo.watch import NODE, Watcher
 from xmodal_ros.eval import evaluate, show
 from xmodal_ros.eval.parity import Parity, compare, read_answers
 from xmodal_ros.eval.summary import percentiles
-from xmodal_ros.ros.profile import VARIABLES, profile
 
 START_TIMEOUT_S = 90.0
 """For loading and warming the model on a busy machine."""
@@ -59,8 +57,7 @@ def run(out: Path, recording: Path | None, data: Path | None, bundle: str) -> No
         UserError: the recording or the bundle cannot be used.
     """
     console = Console()
-    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job ignores SIGINT
-        signal.signal(number, _interrupt)
+    end_on_signals()
     if recording:
         _show(console, out, recording, bundle)
         return
@@ -78,7 +75,7 @@ def _show(console: Console, out: Path, recording: Path, bundle: str) -> None:
     out.mkdir(parents=True, exist_ok=True)
     text = yaml.safe_dump(settings.to_mapping(), sort_keys=False)
     (out / evaluate.SETTINGS).write_text(text, encoding="utf-8")
-    environment = _environment()
+    environment = own_graph()
     os.environ.update(environment)
     rclpy.init(args=[], signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
     try:
@@ -120,15 +117,6 @@ def _make_recording(out: Path, data: Path | None, console: Console) -> Path:
     for streams, origin in json.loads(facts["sources"]).items():
         console.print(f"  {streams}: {origin['source']} ({origin['licence']})", markup=False)
     return path
-
-
-def _environment() -> dict[str, str]:
-    """A graph of our own on this machine, and room for large messages."""
-    return {
-        "ROS_DOMAIN_ID": str(20 + os.getpid() % 80),  # 0 to 101 are safe, low ones are in use
-        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-        **dict.fromkeys(VARIABLES, str(profile())),
-    }
 
 
 def _play(
@@ -203,7 +191,8 @@ def _tell(
     for name, p in parity.items():
         console.print(
             f"{name}: {p.first} answers live, {p.second} offline, {p.common} of the same stamp, "
-            f"{p.equal} of them bit-equal",
+            f"{p.equal} of them bit-equal"
+            + "".join(f"; {field} differs in {n}" for field, n in p.differing.items()),
             soft_wrap=True,
         )
     latency, dropped = summary["live"]["latency_ms"], summary["live"]["dropped_sets"]
@@ -237,7 +226,3 @@ def _judge(
     ]
     if wrong:
         raise DemoError("; ".join(wrong), where=str(out), do="The logs are in logs/")
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt

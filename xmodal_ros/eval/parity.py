@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import struct
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ import numpy as np
 
 from xmodal_ros.data.recording import Recording
 
-Answers = Mapping[tuple[str, int], Any]
-"""What was answered, without latencies, by (head, stamp in ns)."""
+Answers = Mapping[tuple[str, int], Mapping[str, Any]]
+"""What was answered, by (head, stamp in ns) and field, without latencies."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Parity:
     """Stamps of heads that both answered."""
     equal: int
     """Of those in common, bit-equal ones."""
+    differing: Mapping[str, int]
+    """By field, in how many of those in common it differs."""
 
     @property
     def complete(self) -> bool:
@@ -38,24 +41,25 @@ class Parity:
 def compare(first: Answers, second: Answers) -> Parity:
     """Compare the answers of two runs."""
     common = first.keys() & second.keys()
-    equal = sum(first[key] == second[key] for key in common)
-    return Parity(len(first), len(second), len(common), equal)
+    apart = [
+        [name for name, bits in first[key].items() if bits != second[key].get(name)]
+        for key in common
+    ]
+    differing = Counter(name for names in apart for name in names)
+    equal = sum(not names for names in apart)
+    return Parity(len(first), len(second), len(common), equal, dict(differing))
 
 
 def read_answers(path: Path) -> Answers:
     """Answers of a recording of predictions; the head is the last part of the topic's name."""
-    with Recording(path) as recording:
-        return answers((topic, message) for topic, _, _, message in recording.messages())
-
-
-def answers(messages: Iterable[tuple[str, Any]]) -> Answers:
-    """Answers among (topic, message), whichever library made the messages."""
     found = {}
-    for topic, message in messages:
-        if hasattr(message, "info"):
-            stamp = message.header.stamp
-            key = (topic.rpartition("/")[2], stamp.sec * 1_000_000_000 + stamp.nanosec)
-            found[key] = _bits(message)
+    with Recording(path) as recording:
+        for topic, _, _, message in recording.messages():
+            if hasattr(message, "info"):
+                stamp = message.header.stamp
+                key = (topic.rpartition("/")[2], stamp.sec * 1_000_000_000 + stamp.nanosec)
+                fields = (field.name for field in dataclasses.fields(message))
+                found[key] = {name: _bits(getattr(message, name)) for name in fields}
     return found
 
 

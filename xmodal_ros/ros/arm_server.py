@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from rclpy.action import ActionServer, CancelResponse
 from rclpy.node import Node
-from rclpy.task import Future
 
 from xmodal_msgs.action import MoveArm
 from xmodal_ros.core.errors import SettingsError
+from xmodal_ros.ros.goals import Goals
 from xmodal_ros.sim.commands import FORCE_N, Command, Commands
 
 ERRORS = {
@@ -32,59 +31,49 @@ class ArmServer:
 
     def __init__(self, node: Node, commands: Commands | None) -> None:
         self.commands = commands
-        self._goal: tuple[Any, Future] | None = None
-        self._server = ActionServer(
-            node,
-            MoveArm,
-            "~/move_arm",
-            execute_callback=self._execute,
-            cancel_callback=lambda _: CancelResponse.ACCEPT,
-        )
+        self._goal: Any = None
+        """Handle of what is under way."""
+        self._goals = Goals(node, MoveArm, "~/move_arm", self._accept)
 
     @property
     def moving(self) -> bool:
         """Whether a goal is under way that has no reason to end."""
-        handle = self._goal[0] if self._goal else None
         busy = self.commands is not None and self.commands.busy
-        return handle is not None and busy and not handle.is_cancel_requested
+        return bool(self._goal) and busy and not self._goal.is_cancel_requested
 
     def update(self) -> None:
         """Tell a goal how far it is; end it when its motion has ended or its client wishes so."""
         if not self._goal:
             return
-        handle, commands = self._goal[0], self.commands
+        goal, commands = self._goal, self.commands
         assert commands
-        if handle.is_cancel_requested:
+        if goal.is_cancel_requested:
             commands.stop()
-            handle.canceled()
-            self._end(MoveArm.Result.CANCELED, "canceled: the arm stays where it is")
+            self._end(goal, MoveArm.Result.CANCELED, "canceled: the arm stays where it is")
         elif commands.busy:
             feedback = MoveArm.Feedback(phase=commands.activity, progress=commands.progress)
-            handle.publish_feedback(feedback)
+            goal.publish_feedback(feedback)
         else:
-            handle.succeed()
-            self._end(MoveArm.Result.OK, f"{handle.request.command}: done")
+            self._end(goal, MoveArm.Result.OK, f"{goal.request.command}: done")
 
     def abort(self, code: int, message: str) -> None:
         """Give up the goal that is under way, if there is one."""
         if self._goal:
-            self._goal[0].abort()
-            self._end(code, message)
+            self._end(self._goal, code, message)
 
     def close(self) -> None:
         """Remove the server."""
-        self._server.destroy()
+        self._goals.close()
 
-    async def _execute(self, handle: Any) -> MoveArm.Result:
+    def _accept(self, handle: Any) -> None:
         try:
             problem = self._start(handle.request)
         except SettingsError as error:
             problem = ERRORS[error.where], str(error)
         if problem:
-            handle.abort()
-            return MoveArm.Result(error_code=problem[0], message=problem[1])
-        self._goal = handle, Future()
-        return await self._goal[1]
+            self._end(handle, *problem)
+        else:
+            self._goal = handle
 
     def _start(self, goal: MoveArm.Goal) -> tuple[int, str] | None:
         """Begin a motion, or say why not.
@@ -97,20 +86,18 @@ class ArmServer:
             script = "the cell runs its own script: set its parameter 'autonomous' to false"
             return MoveArm.Result.BUSY, script
         if self._goal:
-            running = self._goal[0].request.command
+            running = self._goal.request.command
             return MoveArm.Result.BUSY, f"{running} is under way: wait for it, or cancel it"
         self.commands.start(command)
         return None
 
-    def _end(self, code: int, message: str) -> None:
-        assert self._goal
-        _, done = self._goal
-        self._goal = None
-        done.set_result(
-            MoveArm.Result(
-                success=code == MoveArm.Result.OK,
-                outcome=self.commands.outcome if self.commands else "",
-                error_code=code,
-                message=message,
-            )
+    def _end(self, handle: Any, code: int, message: str) -> None:
+        if handle is self._goal:
+            self._goal = None
+        result = MoveArm.Result(
+            success=code == MoveArm.Result.OK,
+            outcome=self.commands.outcome if self.commands else "",
+            error_code=code,
+            message=message,
         )
+        self._goals.end(handle, result)

@@ -1,4 +1,4 @@
-"""The commands that join a ROS 2 graph: `xmodal node`, `describe`, `ask`, `play` and `cell`."""
+"""The commands that join a ROS 2 graph: `xmodal node`, `robot`, `describe` and others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ ROS_ARGUMENTS = {"allow_extra_args": True, "ignore_unknown_options": True}
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     app.command(context_settings=ROS_ARGUMENTS)(node)
+    app.command(context_settings=ROS_ARGUMENTS)(robot)
     app.command(context_settings=ROS_ARGUMENTS)(describe)
+    app.command(context_settings=ROS_ARGUMENTS)(doctor)
     app.command()(ask)
     app.command()(play)
     app.command(context_settings=ROS_ARGUMENTS)(cell)
@@ -41,6 +43,47 @@ def node(
     from xmodal_ros.ros.node import make
 
     raise typer.Exit(spin.run(lambda: make(values, others), context.args, autostart=True))
+
+
+def robot(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="YAML file of the robot, see config/robots.")],
+    arm: Annotated[str, typer.Option(help="Of the file; may be left out where it is one.")] = "",
+    autostart: Annotated[
+        bool, typer.Option(help="Configure and activate the nodes, or leave that to others.")
+    ] = True,
+) -> None:
+    """Run one arm: its gel cameras and perception, in one process.
+
+    What follows `--ros-args` goes to ROS.
+    """
+    from xmodal_ros.ros.robot import run
+
+    raise typer.Exit(run(file, arm, context.args, autostart=autostart))
+
+
+def doctor(
+    context: typer.Context,
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="YAML file of a robot, or of settings; the default streams without."),
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=0.5, help="how long to listen [s]")] = 5.0,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Look whether the streams come as perception needs them; exit code 1 where they do not.
+
+    What follows `--ros-args` goes to ROS, such as `-r __ns:=/left`.
+    """
+    from xmodal_ros.ros.doctor import examine, wanted
+    from xmodal_ros.ros.doctor_show import show, text
+
+    report = examine(wanted(file), seconds, context.args)
+    if json:
+        typer.echo(text(report))
+    else:
+        show(report)
+    raise typer.Exit(0 if report.healthy else 1)
 
 
 def describe(

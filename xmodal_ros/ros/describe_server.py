@@ -12,17 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from rclpy.action import ActionServer, CancelResponse
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.node import Node
-from rclpy.task import Future
 
 from xmodal_msgs.action import DescribeScene
 from xmodal_ros.core.errors import DataError, UserError
 from xmodal_ros.core.types import Observation
 from xmodal_ros.data.encode import seconds
 from xmodal_ros.ros.encode import fill
+from xmodal_ros.ros.goals import Goals
 from xmodal_ros.ros.worker import Worker
 from xmodal_ros.runtime.language.describer import CANCELLED, DEADLINE, Describer, Description
 from xmodal_ros.runtime.language.model import PromptError
@@ -50,7 +49,7 @@ class _Question:
     outcome: Description | Exception | None = None
     told: str = ""
     stop: threading.Event = field(default_factory=threading.Event)
-    ended: Future = field(default_factory=Future)
+    ended: bool = False
 
 
 class DescribeServer:
@@ -76,28 +75,19 @@ class DescribeServer:
         self._worker: Worker[_Question] = Worker(self._work, "describe")
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         node.create_timer(FEEDBACK_S, self._update, clock=steady)
-        self._server = ActionServer(
-            node,
-            DescribeScene,
-            "~/describe_scene",
-            execute_callback=self._execute,
-            cancel_callback=lambda _: CancelResponse.ACCEPT,
-        )
+        self._goals = Goals(node, DescribeScene, "~/describe_scene", self._accept)
 
     def close(self) -> None:
         """Stop the answer under way and remove the server."""
         if self._question:
             self._question.stop.set()
         self._worker.stop()
-        self._server.destroy()
+        self._goals.close()
 
-    async def _execute(self, handle: Any) -> DescribeScene.Result:
+    def _accept(self, handle: Any) -> None:
         refused = self._begin(handle)
         if refused:
-            handle.abort()
-            return refused
-        assert self._question
-        return await self._question.ended
+            self._goals.end(handle, refused)
 
     def _begin(self, handle: Any) -> DescribeScene.Result | None:
         """Hand a goal to the worker, or say why not."""
@@ -147,7 +137,7 @@ class DescribeServer:
         if not question:
             return
         outcome = question.outcome  # read once: the worker may set it at any moment
-        if not question.ended.done():
+        if not question.ended:
             self._attend(question, outcome)
         if outcome is not None:
             self._question = None
@@ -186,14 +176,9 @@ class DescribeServer:
                 "modalities_used": outcome.used,
                 "duration": seconds(round(outcome.seconds * 1e9)),
             }
-        if code == Result.OK:
-            question.handle.succeed()
-        elif question.handle.is_cancel_requested:
-            question.handle.canceled()
-        else:
-            question.handle.abort()
         fields |= {"error_code": code, "message": message}
-        question.ended.set_result(fill(Result, fields))
+        question.ended = True
+        self._goals.end(question.handle, fill(Result, fields))
 
     def _failed(self, error: Exception) -> tuple[int, str]:
         """Code and message of what an answer raised; a bug goes to the log."""

@@ -36,7 +36,11 @@ class Input:
         self.error = ""
         """Why the last message that was refused could not be used."""
 
+        self._closed = False
+
         def on_message(message: Any) -> None:
+            if self._closed:  # the executor had it already
+                return
             self.heard += 1
             self.heard_s = time.monotonic()
             self.size = len(getattr(message, "data", ()))
@@ -66,6 +70,7 @@ class Input:
 
     def close(self) -> None:
         """End the subscription."""
+        self._closed = True
         self._node.destroy_subscription(self._subscription)
 
 

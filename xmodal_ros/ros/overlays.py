@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image
 
 from xmodal_ros.core.types import Observation
 from xmodal_ros.data.fields import image_fields
-from xmodal_ros.ros import qos
 from xmodal_ros.ros.encode import fill
+from xmodal_ros.ros.lifecycle import Lifecycle
 from xmodal_ros.runtime.focus import Focus
 from xmodal_ros.runtime.frames import Features
 from xmodal_ros.runtime.predictor import Predictor
@@ -40,16 +39,11 @@ class Overlays:
 
     what = "picture of the attention"
 
-    def __init__(self, node: LifecycleNode, predictor: Predictor) -> None:
-        self._node, self._focus = node, Focus(predictor)
+    def __init__(self, node: Lifecycle, predictor: Predictor) -> None:
+        self._node, self.focus = node, Focus(predictor)
         self._publishers = {
-            (head, stream): node.create_lifecycle_publisher(
-                Image,
-                f"~/focus/{head}/{stream}",
-                qos.output(),
-                qos_overriding_options=qos.OVERRIDABLE,
-            )
-            for head, streams in self._focus.streams.items()
+            (head, stream): node.create_output(Image, f"focus/{head}/{stream}")
+            for head, streams in self.focus.streams.items()
             for stream in streams
         }
 
@@ -65,7 +59,7 @@ class Overlays:
         """Draw and publish, with stamp and frame of the prediction."""
         observation = wanted.observation
         for head, streams in wanted.heads.items():
-            drawn = self._focus.overlays(head, streams, observation, wanted.encoded)
+            drawn = self.focus.overlays(head, streams, observation, wanted.encoded)
             for stream, image in drawn.items():
                 fields = image_fields(observation.stamp_ns, observation.frame_id, image)
                 self._publishers[head, stream].publish(fill(Image, fields))

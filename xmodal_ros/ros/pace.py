@@ -1,4 +1,7 @@
-"""Simulated time against real time: never ahead of it, and for good behind where it must be."""
+"""Simulated time against real time: never ahead of it, and for good behind where it must be.
+
+At a rate of 2, "real time" here runs twice as fast as the clock on the wall.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +14,18 @@ class Pace:
 
     Args:
         now_ns: Real time now, which is simulated time 0.
+        rate: Simulated seconds per second, at most.
     """
 
-    def __init__(self, now_ns: int) -> None:
-        self._begin_ns = now_ns
+    def __init__(self, now_ns: int, rate: float = 1.0) -> None:
+        self._begin_ns, self._rate = now_ns, rate
         self._mark_ns = (0, now_ns)  # simulated and real time of the last `factor`
         self.lost_ns = 0
         """How far the simulated clock has fallen behind for good."""
 
     def wait_ns(self, time_ns: int, now_ns: int) -> int:
         """How long until simulated time `time_ns` is due; at most 0 when it is."""
-        late_ns = now_ns - self._begin_ns - time_ns
+        late_ns = now_ns - self._begin_ns - round(time_ns / self._rate)
         if late_ns > CATCH_UP_NS:
             self._begin_ns += late_ns - CATCH_UP_NS
             self.lost_ns += late_ns - CATCH_UP_NS

@@ -30,6 +30,10 @@ LATENCY_WINDOW = 1000
 _MAX_ARRIVALS = 512
 
 
+Publish = Callable[[Observation, Prediction, int], None]
+"""Takes an observation, its prediction and the synchronization latency in ns."""
+
+
 class Predicts(Protocol):
     """What the pipeline needs of a `runtime.Predictor`."""
 
@@ -48,8 +52,19 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class _Answering:
+    """What becomes of a set."""
+
+    predictor: Predicts
+    publish: Publish
+    smoother: Smoother
+
+
+@dataclass(frozen=True)
 class _Set:
     observation: Observation
+    answering: _Answering
+    """Who answered when the set left; for it they do so after an exchange, too."""
     sync_ns: int
     left_ns: int
 
@@ -72,18 +87,17 @@ class Pipeline:
         settings: Settings,
         windows: Mapping[str, Window],
         predictor: Predicts,
-        publish: Callable[[Observation, Prediction, int], None],
+        publish: Publish,
         failed: Callable[[Exception], None],
         refused: Callable[[str, DataError], None],
     ) -> None:
         self.output: OutputSettings = settings.output
-        self._settings, self._predictor = settings, predictor
-        self._publish, self._failed = publish, failed
+        self._settings, self._failed = settings, failed
         self._anchor = settings.anchor.name
         self._ingest = Ingest(settings, windows, refused)
         self._arrivals: OrderedDict[int, int] = OrderedDict()  # anchor stamp -> monotonic time
         self._stages: dict[str, deque[int]] = defaultdict(lambda: deque(maxlen=LATENCY_WINDOW))
-        self._begin()
+        self._begin(predictor, publish)
         self.published = self.limited = self.failures = 0
         lock_step = settings.output.lock_step
         self._worker = None if lock_step else Worker(self._predict, "inference")
@@ -120,7 +134,27 @@ class Pipeline:
         """Forget what is buffered, because the clock was set back."""
         self._ingest.clear()
         self._arrivals.clear()
-        self._begin()
+        self._begin(self._answering.predictor, self._answering.publish)
+
+    def exchange(
+        self,
+        predictor: Predicts,
+        publish: Publish,
+        done: Callable[[], None],
+    ) -> None:
+        """Let another predictor answer for the sets that leave from now on.
+
+        Args:
+            predictor: It reads the same streams in the same way.
+            publish: As for the pipeline.
+            done: Called once the one before has answered for the sets that left before, in the
+                worker's thread; not if the pipeline is closed earlier.
+        """
+        self._answering = _Answering(predictor, publish, Smoother(self._settings.smoothing))
+        if self._worker:
+            self._worker.after(done)
+        else:
+            done()
 
     def recapture_references(self) -> list[str]:
         """Estimate the no-contact images anew; return the names of the tactile streams."""
@@ -143,14 +177,16 @@ class Pipeline:
         if self._worker:
             self._worker.stop()
 
-    def _begin(self) -> None:
-        self._throttle, self._smoother = Throttle(), Smoother(self._settings.smoothing)
+    def _begin(self, predictor: Predicts, publish: Publish) -> None:
+        self._throttle = Throttle()
+        self._answering = _Answering(predictor, publish, Smoother(self._settings.smoothing))
 
     def _take(self, observations: Sequence[Observation]) -> Outcome:
         published = self.published
         for observation in observations:
             now = time.monotonic_ns()
-            item = _Set(observation, now - self._arrivals.pop(observation.stamp_ns, now), now)
+            sync_ns = now - self._arrivals.pop(observation.stamp_ns, now)
+            item = _Set(observation, self._answering, sync_ns, now)
             if not self._throttle.admits(observation.stamp_ns, self.output.max_rate_hz):
                 self.limited += 1
             elif self._worker:
@@ -160,11 +196,12 @@ class Pipeline:
         return Outcome(len(observations), self.published - published)
 
     def _predict(self, item: _Set) -> None:
-        begun = time.monotonic_ns()
+        begun, answering = time.monotonic_ns(), item.answering
         try:
-            prediction = self._smoother.apply(self._predictor.predict(item.observation))
+            predicted = answering.predictor.predict(item.observation)
+            prediction = answering.smoother.apply(predicted)
             answered = time.monotonic_ns()
-            self._publish(item.observation, prediction, item.sync_ns)
+            answering.publish(item.observation, prediction, item.sync_ns)
         except Exception as error:  # the next observation may be fine; the node must live
             self.failures += 1
             self._failed(error)

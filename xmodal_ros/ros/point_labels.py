@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import PointCloud2
 
 from xmodal_ros.core.types import Observation, StreamData
 from xmodal_ros.data.encode import POINTS
 from xmodal_ros.data.fields import labelled_cloud_fields
-from xmodal_ros.ros import qos
 from xmodal_ros.ros.encode import fill
+from xmodal_ros.ros.lifecycle import Lifecycle
 from xmodal_ros.runtime.frames import Features
 from xmodal_ros.runtime.points import label_points
 from xmodal_ros.runtime.predictor import Predictor
@@ -41,19 +40,13 @@ class PointLabels:
 
     what = "labels of points"
 
-    def __init__(self, node: LifecycleNode, predictor: Predictor, allowed: bool) -> None:
+    def __init__(self, node: Lifecycle, predictor: Predictor, allowed: bool) -> None:
         self._node, self._cards = node, predictor.labelled
         self._labelled_ns: dict[str, int] = {}
         self.allowed = allowed
         """May be changed while the node runs."""
         self._publishers = {
-            stream: node.create_lifecycle_publisher(
-                PointCloud2,
-                f"~/{POINTS}/{stream}",
-                qos.output(),
-                qos_overriding_options=qos.OVERRIDABLE,
-            )
-            for stream in self._cards
+            stream: node.create_output(PointCloud2, f"{POINTS}/{stream}") for stream in self._cards
         }
 
     def wanted(

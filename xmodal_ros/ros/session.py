@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from rclpy.clock import Clock, JumpThreshold
@@ -16,11 +18,13 @@ from xmodal_msgs.msg import StreamAck
 from xmodal_ros.core.errors import DataError, UserError
 from xmodal_ros.core.settings import OutputSettings, Settings
 from xmodal_ros.core.types import Observation, Prediction
-from xmodal_ros.ros.beside import Beside, Extra
+from xmodal_ros.ros.beside import Beside
 from xmodal_ros.ros.inputs import Input
 from xmodal_ros.ros.model import Model
 from xmodal_ros.ros.outputs import Outputs
 from xmodal_ros.ros.pipeline import Pipeline
+from xmodal_ros.ros.served import Served
+from xmodal_ros.runtime.frames import Features
 
 POLL_PERIOD_S = 0.01
 """How late a set may leave after its deadline."""
@@ -29,15 +33,28 @@ ACK_DEPTH = 100
 NO_CLOCK = "use_sim_time is set and no /clock has come"
 
 
+@dataclass(frozen=True)
+class Seen:
+    """A prediction that was published, and what it was made from."""
+
+    observation: Observation
+    prediction: Prediction
+    sync_ns: int
+    """From the anchor message's arrival to the complete set."""
+    encoded: Mapping[str, Features]
+    served: Served
+    """What predicted."""
+
+
 class Session:
     """From activate to deactivate; begins with empty buffers and counters.
 
     Args:
         node: The node, whose thread runs every callback here.
         settings: Its settings.
-        model: What predicts.
+        served: What predicts, and publishes beside it on request.
         outputs: Where predictions go.
-        extras: What is published beside them on request.
+        watch: Called with each prediction after it was published, in the thread of inference.
 
     Raises:
         SettingsError: a window does not fit a stream, or a message type its modality.
@@ -47,18 +64,19 @@ class Session:
         self,
         node: LifecycleNode,
         settings: Settings,
-        model: Model,
+        served: Served,
         outputs: Outputs,
-        extras: Sequence[Extra],
+        watch: Callable[[Seen], None],
     ) -> None:
+        self.settings, self.served = settings, served
         self._node, self._outputs, self._clock = node, outputs, node.get_clock()
-        self._predictor, lock_step = model.predictor, settings.output.lock_step
-        self._besides = [Beside(extra, self._failed_beside, lock_step) for extra in extras]
+        self._watch, lock_step = watch, settings.output.lock_step
+        self._besides = {served: self._beside(served)}
         self.pipeline = Pipeline(
             settings,
-            model.windows,
-            model.teachable,
-            self._publish,
+            served.model.windows,
+            served.model.teachable,
+            partial(self._publish, served),
             self._failed,
             self._refused,
         )
@@ -78,6 +96,28 @@ class Session:
         self._loggers = {s.name: node.get_logger().get_child(s.name) for s in settings.streams}
         self.inputs = {s.name: Input(node, s, self._receive) for s in settings.streams}
 
+    @property
+    def model(self) -> Model:
+        """What predicts the sets that leave now."""
+        return self.served.model
+
+    def exchange(self, served: Served, done: Callable[[], None]) -> None:
+        """Let another model predict the sets that leave from now on.
+
+        Args:
+            served: It reads the same streams in the same way.
+            done: Called when the one before predicts no more, in the thread of inference; not if
+                the session is closed earlier.
+        """
+        self.served = served
+        self._besides[served] = self._beside(served)
+        self.pipeline.exchange(served.model.teachable, partial(self._publish, served), done)
+
+    def release(self, served: Served) -> None:
+        """Finish what is published beside a model that predicts no more; from any thread."""
+        for beside in self._besides.pop(served, ()):
+            beside.stop()
+
     def apply(self, output: OutputSettings) -> None:
         """Apply what can change while the node runs."""
         self.pipeline.output = output
@@ -91,8 +131,8 @@ class Session:
         for service in self._services:
             self._node.destroy_service(service)
         self.pipeline.close()
-        for beside in self._besides:
-            beside.stop()
+        for served in tuple(self._besides):
+            self.release(served)
         if self._ack:
             self._node.destroy_publisher(self._ack)
 
@@ -116,10 +156,18 @@ class Session:
         self.inputs[stream].error = str(error)
         self._loggers[stream].warning(str(error), throttle_duration_sec=LOG_PERIOD_S)
 
-    def _publish(self, observation: Observation, prediction: Prediction, sync_ns: int) -> None:
+    def _beside(self, served: Served) -> list[Beside]:
+        lock_step = self.settings.output.lock_step
+        return [Beside(extra, self._failed_beside, lock_step) for extra in served.extras]
+
+    def _publish(
+        self, served: Served, observation: Observation, prediction: Prediction, sync_ns: int
+    ) -> None:
         self._outputs.publish(prediction, sync_ns, self.pipeline.output.embeddings)
-        for beside in self._besides:
-            beside.offer(observation, self._predictor.encoded)
+        encoded = served.model.predictor.encoded
+        for beside in self._besides[served]:
+            beside.offer(observation, encoded)
+        self._watch(Seen(observation, prediction, sync_ns, encoded, served))
 
     def _failed_beside(self, what: str, error: Exception) -> None:
         self._tell(f"no {what}", error)

@@ -1,8 +1,8 @@
 """The node `simulated_cell`: a robot cell without hardware, live, with its sensors' topics.
 
-In real time, the simulated time is never ahead of the machine's, and falls behind where the
-machine is too slow; in lock-step, the cell waits until the perception node is done with each
-message. One thread simulates, publishes and runs the callbacks by turns.
+In real time, or at a multiple of it, the simulated time is never ahead of the machine's, and falls
+behind where the machine is too slow; in lock-step, the cell waits until the perception node is
+done with each message. One thread simulates, publishes and runs the callbacks by turns.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ class SimulatedCell(Node):
             self._run.sensors,
             self._run.seed,
             autonomous=self._run.autonomous,
+            aim_errors=self._run.aim_errors,
             epoch=(lambda: FIXED_EPOCH_NS) if own_time else time.time_ns,
             warn=self.get_logger().warning,
         )
@@ -72,7 +73,7 @@ class SimulatedCell(Node):
         """Acknowledgements per message of each topic, while the perception node is in step."""
         self._next: Timed = self._live.next()
         self._reported_ns = time.monotonic_ns()
-        self._pace, self._lost_ns = Pace(self._reported_ns), 0
+        self._pace, self._lost_ns = Pace(self._reported_ns, self._run.rate), 0
         self.get_logger().info(self._live.describe())
 
     def turn(self, spinner: Any) -> None:

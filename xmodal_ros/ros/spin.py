@@ -1,4 +1,4 @@
-"""Run one node until SIGINT or SIGTERM, with a clean end."""
+"""Run one node, or some in one process, until SIGINT or SIGTERM, with a clean end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from xmodal_ros.core.errors import UserError
 
-NodeT = TypeVar("NodeT", bound=Node)
+Made = TypeVar("Made", bound="Node | Sequence[Node]")
 SUCCESS = TransitionCallbackReturn.SUCCESS
 EXIT_SETTINGS, EXIT_TRANSITION = 2, 1
 
@@ -37,13 +37,18 @@ def executor() -> Any:
     return EventsExecutor()
 
 
-def run(make: Callable[[], LifecycleNode], args: Sequence[str] | None, *, autostart: bool) -> int:
-    """Run a lifecycle node in this process.
+def run(
+    make: Callable[[], LifecycleNode | Sequence[LifecycleNode]],
+    args: Sequence[str] | None,
+    *,
+    autostart: bool,
+) -> int:
+    """Run a lifecycle node, or several, in this process.
 
     Args:
-        make: Makes the node, once rclpy is there.
+        make: Makes them, once rclpy is there.
         args: ROS arguments; the process's own if None.
-        autostart: Configure and activate it at once, as launch does on a robot.
+        autostart: Configure and activate each at once, in their order, as launch does on a robot.
 
     Returns:
         The process's exit code, as of `serve`.
@@ -51,28 +56,28 @@ def run(make: Callable[[], LifecycleNode], args: Sequence[str] | None, *, autost
     return serve(
         make,
         args,
-        begin=lambda node: not autostart or _start(node),
-        turn=lambda node, spinner: spinner.spin_once(timeout_sec=0.2),
-        end=finish,
+        begin=lambda made: not autostart or all(_start(node) for node in _each(made)),
+        turn=lambda made, spinner: spinner.spin_once(timeout_sec=0.2),
+        end=_finish_each,
     )
 
 
 def serve(
-    make: Callable[[], NodeT],
+    make: Callable[[], Made],
     args: Sequence[str] | None,
     *,
-    begin: Callable[[NodeT], bool],
-    turn: Callable[[NodeT, Any], None],
-    end: Callable[[NodeT], None],
+    begin: Callable[[Made], bool],
+    turn: Callable[[Made, Any], None],
+    end: Callable[[Made], None],
 ) -> int:
-    """Run a node in this process until a signal comes.
+    """Run a node, or several, in this process until a signal comes.
 
     Args:
-        make: Makes the node, once rclpy is there.
+        make: Makes them, once rclpy is there.
         args: ROS arguments; the process's own if None.
-        begin: Whether the node could be started.
-        turn: Called with the node and the executor that it is in, again and again.
-        end: Removes the node.
+        begin: Whether they could be started.
+        turn: Called with them and the executor that they are in, again and again.
+        end: Removes them.
 
     Returns:
         The process's exit code: 0 after SIGINT or SIGTERM, 2 for bad settings, 1 where it could
@@ -84,22 +89,23 @@ def serve(
     # With rclpy's own handlers the context would be gone before the node can finish.
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     try:
-        node = make()
+        made = make()
     except UserError as error:
         rclpy.logging.get_logger("xmodal").fatal(str(error))
         rclpy.shutdown()
         return EXIT_SETTINGS
     try:
-        if not begin(node):
+        if not begin(made):
             return EXIT_TRANSITION
         spinner = executor()
-        spinner.add_node(node)
+        for node in _each(made):
+            spinner.add_node(node)
         while not stopping.is_set():
-            turn(node, spinner)
+            turn(made, spinner)
         spinner.shutdown()
         return 0
     finally:
-        end(node)
+        end(made)
         rclpy.shutdown()
 
 
@@ -112,3 +118,13 @@ def finish(node: LifecycleNode) -> None:
 
 def _start(node: LifecycleNode) -> bool:
     return node.trigger_configure() == SUCCESS and node.trigger_activate() == SUCCESS
+
+
+def _finish_each(made: LifecycleNode | Sequence[LifecycleNode]) -> None:
+    for node in _each(made):
+        finish(node)
+
+
+def _each(made: Any) -> Sequence[Any]:
+    """The nodes that were made."""
+    return made if isinstance(made, Sequence) else (made,)

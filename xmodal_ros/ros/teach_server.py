@@ -30,12 +30,13 @@ class TeachServer:
 
     Args:
         node: Node to serve with.
-        teachable: What is taught.
+        teachable: What is taught; can be replaced.
         changed: Called when the labels have changed.
     """
 
     def __init__(self, node: Node, teachable: Teachable, changed: Callable[[], None]) -> None:
-        self._node, self._teachable, self._changed = node, teachable, changed
+        self.teachable = teachable
+        self._node, self._changed = node, changed
         self._services = [
             node.create_service(TeachMaterial, "~/teach_material", self._teach),
             node.create_service(ListMaterials, "~/list_materials", self._list),
@@ -52,7 +53,7 @@ class TeachServer:
         self, request: TeachMaterial.Request, response: TeachMaterial.Response
     ) -> TeachMaterial.Response:
         def teach() -> str:
-            lesson = self._teachable.teach(request.name, request.touches, request.force)
+            lesson = self.teachable.teach(request.name, request.touches, request.force)
             response.touches = lesson.touches
             return str(lesson)
 
@@ -61,15 +62,15 @@ class TeachServer:
     def _list(
         self, _: ListMaterials.Request, response: ListMaterials.Response
     ) -> ListMaterials.Response:
-        response.names = [m.name for m in self._teachable.materials]
-        response.touches = [len(m.touches) for m in self._teachable.materials]
+        response.names = [m.name for m in self.teachable.materials]
+        response.touches = [len(m.touches) for m in self.teachable.materials]
         return response
 
     def _rename(
         self, request: RenameMaterial.Request, response: RenameMaterial.Response
     ) -> RenameMaterial.Response:
         def rename() -> str:
-            self._teachable.rename(request.name, request.new_name)
+            self.teachable.rename(request.name, request.new_name)
             return f"'{request.name}' is now '{request.new_name}'"
 
         return self._answer(response, rename)
@@ -78,7 +79,7 @@ class TeachServer:
         self, request: ForgetMaterial.Request, response: ForgetMaterial.Response
     ) -> ForgetMaterial.Response:
         def forget() -> str:
-            self._teachable.forget(request.name)
+            self.teachable.forget(request.name)
             return f"'{request.name}' is forgotten"
 
         return self._answer(response, forget)

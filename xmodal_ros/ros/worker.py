@@ -20,6 +20,7 @@ class Worker(Generic[T]):
     def __init__(self, work: Callable[[T], None], name: str) -> None:
         self._work = work
         self._waiting: list[T] = []
+        self._after: list[Callable[[], None]] = []
         self._changed = threading.Condition()
         self._stopping = False
         self.dropped = 0
@@ -34,8 +35,14 @@ class Worker(Generic[T]):
             self._waiting = [item]
             self._changed.notify()
 
+    def after(self, call: Callable[[], None]) -> None:
+        """Call in the thread once nothing that was handed over so far is waiting or at work."""
+        with self._changed:
+            self._after.append(call)
+            self._changed.notify()
+
     def stop(self) -> None:
-        """Finish the item at work, drop the one that waits, and end the thread."""
+        """Finish the item at work, drop what waits, and end the thread."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
@@ -44,8 +51,12 @@ class Worker(Generic[T]):
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._stopping)
+                self._changed.wait_for(lambda: self._waiting or self._after or self._stopping)
                 if self._stopping:
                     return
-                item = self._waiting.pop()
-            self._work(item)
+                items, self._waiting = self._waiting, []
+                calls, self._after = self._after, []
+            for item in items:  # older than the calls, if it is not newer
+                self._work(item)
+            for call in calls:
+                call()

@@ -18,6 +18,11 @@ FORCE_N = 10.0
 """Grip of a finger where a command names none."""
 FORCES_N = (0.5, 40.0)
 EXACT = PolicySettings(aim_error_m=0.0, aim_error_rad=0.0)
+"""What a commanded robot aims with unless it is told otherwise."""
+RAISE_M = 0.02
+"""How far a raise lifts an object: its weight hangs in the grip, and it cannot fall far."""
+CLEAR_M = 0.12
+"""How far above the place that it aims at the hand is before it moves sideways."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +52,19 @@ class Command:
 
 
 class Commands(Skills):
-    """Moves a cell's arm as it is told; it aims without error.
+    """Moves a cell's arm as it is told.
 
     Iterating gives the activity of each control step for ever: "idle" between commands.
+
+    Args:
+        cell: The cell.
+        rng: Draws the aim's errors; those of the n-th reach are the same whatever came before it.
+        aim: How badly it aims.
     """
 
-    def __init__(self, cell: Cell, rng: np.random.Generator) -> None:
-        super().__init__(cell, EXACT, rng)
+    def __init__(self, cell: Cell, rng: np.random.Generator, aim: PolicySettings = EXACT) -> None:
+        super().__init__(cell, aim, rng)
+        self._draws = rng
         self.grasps: list[Grasp] = []
         """Grasps that were lifted and have ended."""
         self.outcome = ""
@@ -118,7 +129,12 @@ class Commands(Skills):
     def _reach(self, command: Command) -> Motion:
         self._end_attempt()
         self._aimed = command.object or self.cell.scene.objects[0].name
-        yield from self.approach(*self.aim(self._object(self._aimed)))
+        self.rng = self._draws.spawn(1)[0]
+        place, yaw = self.aim(self._object(self._aimed), error=self.blunder())
+        rise = place[2] + CLEAR_M - self.hand.goal_position[2]
+        if rise > 0.0:
+            yield from self.hand.move(self.hand.goal_position + rise * UP)
+        yield from self.approach(place, yaw)
 
     def _grasp(self, command: Command) -> Motion:
         self._end_attempt()
@@ -131,6 +147,12 @@ class Commands(Skills):
         self._lifted = True
         yield from self.hand.move(self.hand.goal_position + 0.14 * UP, speed=0.15)
         yield from self.hand.hold(0.15)
+        self._judge()
+
+    def _raise(self, command: Command) -> Motion:
+        self._lifted = True
+        yield from self.hand.move(self.hand.goal_position + RAISE_M * UP, speed=0.05)
+        yield from self.hand.hold(0.1)
         self._judge()
 
     def _shake(self, command: Command) -> Motion:
@@ -171,6 +193,7 @@ class _Kind:
 COMMANDS = {
     "reach": _Kind(Commands._reach, "reach", 2.5),
     "grasp": _Kind(Commands._grasp, "grasp", 1.5),
+    "raise": _Kind(Commands._raise, "lift", 0.5),
     "lift": _Kind(Commands._lift, "lift", 1.1),
     "shake": _Kind(Commands._shake, "shake", 2.0),
     "release": _Kind(Commands._release, "place", 0.8),

@@ -13,7 +13,7 @@ import numpy as np
 
 from xmodal_ros.core.errors import SettingsError
 from xmodal_ros.sim.cell import Cell, SimulationDiverged
-from xmodal_ros.sim.commands import Commands
+from xmodal_ros.sim.commands import EXACT, Commands
 from xmodal_ros.sim.episode import IMU, START_NS, Episode
 from xmodal_ros.sim.logbook import log
 from xmodal_ros.sim.rig import Rig
@@ -45,6 +45,7 @@ class Live:
         seed: Of everything; the same gives the same messages.
         autonomous: Whether it runs its own script, with new objects after each episode; else
             `commands` moves the arm.
+        aim_errors: Whether commands aim as badly as the script; else they aim without error.
         epoch: Gives the stamp of the start in ns; asked once, when the cell is set up.
         warn: Called with what a user should know.
 
@@ -59,6 +60,7 @@ class Live:
         seed: int,
         *,
         autonomous: bool,
+        aim_errors: bool = False,
         epoch: Callable[[], int],
         warn: Callable[[str], object],
     ) -> None:
@@ -73,6 +75,7 @@ class Live:
         settings = replace(settings, rig=replace(settings.rig, camera_wrist=wrist))
         self._settings, self._streams, self._seed = settings, streams, seed
         self._autonomous, self._warn = autonomous, warn
+        self._aim = settings.episode.policy if aim_errors else EXACT
         self.episodes = 0
         """Objects so far, the one that is there now too."""
         self.diverged = 0
@@ -134,7 +137,7 @@ class Live:
         units.spawn(len(TOPICS) * self.episodes)
         rig = Rig(self._cell, units, self._settings.rig)
         self._encoder = Encoder(rig, self._settings.topics)
-        self.commands = None if self._autonomous else Commands(self._cell, rng)
+        self.commands = None if self._autonomous else Commands(self._cell, rng, self._aim)
         self._episode = Episode(
             self._cell,
             rig.read,

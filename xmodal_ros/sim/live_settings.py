@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from xmodal_ros.core.declare import Described, describe, from_mapping, setting, validate
+from xmodal_ros.core.errors import SettingsError
 from xmodal_ros.sim.settings import GROUPS, SimSettings, sim_settings
 
 
@@ -20,12 +21,23 @@ class RunSettings:
         "run the scripted robot, with other objects after each episode; else `~/move_arm` "
         "commands it",
     )
+    aim_errors: bool = setting(
+        False,
+        "let the commanded robot aim as badly as the script: policy.aim_error_m, "
+        "policy.aim_error_rad, policy.blunder_share",
+    )
     streams: str = setting(
         "camera,tactile_left,tactile_right,imu,lidar",
         "sensors to publish, with commas between; there is camera_wrist, too",
     )
     clock: bool = setting(
         False, "publish the simulated time on /clock, for nodes with use_sim_time"
+    )
+    rate: float = setting(
+        1.0,
+        "simulated seconds per second at most; other than 1 needs clock",
+        low=0.01,
+        high=1000.0,
     )
     lock_step: bool = setting(
         False,
@@ -38,6 +50,13 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         validate(self, "")
+        if self.rate != 1.0 and not self.clock:
+            raise SettingsError(
+                f"got {self.rate:g}",
+                where="rate",
+                expected="1 where the stamps are the machine's time",
+                do="Set 'clock', and use_sim_time of all other nodes",
+            )
 
     @property
     def sensors(self) -> tuple[str, ...]:

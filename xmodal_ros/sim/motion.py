@@ -92,8 +92,12 @@ class Hand:
         self._go(middle, rotation)
 
     def close(self, force_n: float, *, at_most_s: float = 2.5) -> Motion:
-        """Close until the fingers stand still, then grip with a force per finger."""
-        self.grip(CLOSING_N)
+        """Close until the fingers stand still, then grip with a force per finger.
+
+        Fingers that grip already stronger than they close never let go meanwhile.
+        """
+        first = max(CLOSING_N, float(self._cell.data.ctrl[self._grip].min()))
+        self.grip(first)
         last, still = self.opening_m, 0.0
         for _ in range(round(at_most_s / CONTROL_S)):
             yield
@@ -103,7 +107,7 @@ class Hand:
             if still > 0.06:
                 break
         for share in np.linspace(0.0, 1.0, 40):
-            self.grip(CLOSING_N + share * (force_n - CLOSING_N))
+            self.grip(first + share * (force_n - first))
             yield
 
     def open(self, seconds: float = 0.8) -> Motion:

@@ -66,8 +66,8 @@ class Script(Skills):
         """Grasp, lift and shake; then set down what is held, or give it to the person."""
         rng, settings = self.rng, self.settings
         force = float(np.exp(rng.uniform(*np.log([settings.force_low_n, settings.force_high_n]))))
-        error = 5.0 if rng.random() < settings.blunder_share else 1.0
-        yield from _during("reach", self.approach(*self.aim(thing, error=error)))
+        aim = self.aim(thing, error=self.blunder())
+        yield from _during("reach", self.approach(*aim))
         yield from _during("grasp", self.hand.close(force))
         yield from _during("grasp", self.hand.hold(rng.uniform(0.1, 0.3)))
         attempt = Attempt(self.cell, self.hand, thing.name, force)

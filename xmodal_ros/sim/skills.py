@@ -24,6 +24,8 @@ PALM_M = 0.052
 """Room between the finger tips' middle and the palm."""
 HANDOVER_M = np.array([0.26, 0.0, 0.26])
 UP = np.array([0.0, 0.0, 1.0])
+BLUNDER = 5.0
+"""How many times as badly a blunder aims."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,10 @@ class Skills:
     def __init__(self, cell: Cell, settings: PolicySettings, rng: np.random.Generator) -> None:
         self.cell, self.settings, self.rng = cell, settings, rng
         self.hand = Hand(cell)
+
+    def blunder(self) -> float:
+        """Draw by how much an aim is worse than usual: five times for a blunder, else once."""
+        return BLUNDER if self.rng.random() < self.settings.blunder_share else 1.0
 
     def aim(self, thing: SceneObject, *, error: float = 1.0) -> tuple[np.ndarray, float]:
         """Where `(3,)` m, and with which yaw, to close the fingers around an object.

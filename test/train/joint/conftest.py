@@ -16,7 +16,8 @@ from xmodal_ros.data.visual_tactile import VisualTactile, open_dataset
 from xmodal_ros.runtime.bundle import Bundle
 from xmodal_ros.train.joint.captions import caption
 from xmodal_ros.train.joint.encoders import take
-from xmodal_ros.train.joint.moments import Moments, read_moments
+from xmodal_ros.train.joint.moments import Moments
+from xmodal_ros.train.joint.recordings import read_moments
 from xmodal_ros.train.joint.run import Material
 from xmodal_ros.train.joint.settings import MomentSettings
 

@@ -1,5 +1,6 @@
 """Heads beside a space: subsets of the senses, a bundle of all of them, what each is worth."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +123,26 @@ def test_a_bundle_answers_as_its_run_and_has_no_fusion_of_training(
 
 def test_sources_take_orders_of_the_same_classes_only(run: AnswerRun, bundle: Bundle) -> None:
     assert sources({"camera": bundle}, run) == Sources()
+
+
+def test_moments_before_all_streams_of_a_recording_have_come_are_left_out(
+    moments: Moments,
+) -> None:
+    late = dict(moments.present) | {"imu": moments.present["imu"].copy()}
+    names, recordings = moments.names, moments.recordings
+    first = np.flatnonzero(recordings == recordings[0])
+    late["imu"][first[:3]], late["imu"][first[3:]] = False, True
+    late["imu"][first[-1]] = False  # a sensor that dies later is what shall be learned from
+    begun = dataclasses.replace(moments, present=late).begun()
+    assert begun[first].tolist() == [False] * 3 + [True] * (len(first) - 3)
+    other = recordings != recordings[0]
+    never = dict(moments.present) | {"imu": np.where(other, moments.present["imu"], False)}
+    assert dataclasses.replace(moments, present=never).begun()[first].all()
+    chosen = MomentExamples(dataclasses.replace(moments, present=late)).indices(
+        str(moments.parts[first[0]])
+    )
+    assert not set(chosen) & set(first[:3])
+    assert names[first[3]] in names[chosen]
 
 
 def test_every_subset_is_scored_on_the_same_moments(

@@ -9,11 +9,12 @@ import torch
 from xmodal_ros.core.errors import BundleError, SettingsError
 from xmodal_ros.data.visual_tactile import VisualTactile
 from xmodal_ros.runtime.bundle import Bundle
-from xmodal_ros.train.joint import moments as module
+from xmodal_ros.train.joint import recordings as module
 from xmodal_ros.train.joint.compare import CENTRED, PAIRWISE, compare, page
 from xmodal_ros.train.joint.encoders import take
 from xmodal_ros.train.joint.model import TEXT
-from xmodal_ros.train.joint.moments import Moments, read_moments
+from xmodal_ros.train.joint.moments import Moments
+from xmodal_ros.train.joint.recordings import read_moments
 from xmodal_ros.train.joint.run import RECORD, WEIGHTS, Material, embed, train_joint
 from xmodal_ros.train.joint.settings import MomentSettings, read_overrides
 from xmodal_ros.train.pretrain.files import load_tensors

@@ -62,6 +62,8 @@ class AnswerSettings:
 
     trunk: Trunk = field(default_factory=lambda: Trunk(dim=128, dropout=0.3, embedding=EMBEDDING))
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+    kept_accuracy: float = 0.9
+    """Of the validation's answers of a head that does not abstain; 0: none abstains."""
 
 
 class MomentExamples:
@@ -87,8 +89,11 @@ class MomentExamples:
         """By head `(N,) int64`, -1 where nothing is known."""
 
     def indices(self, part: str) -> np.ndarray:
-        """Of the moments of a part of which any stream is there `(M,) int64`."""
-        seen = np.any(list(self.present.values()), axis=0)
+        """Of the moments of a part `(M,) int64`.
+
+        Those of which any stream is there, after the beginning of their recording.
+        """
+        seen = np.any(list(self.present.values()), axis=0) & self._moments.begun()
         return np.flatnonzero((self._moments.parts == part) & seen)
 
     def batch(self, chosen: np.ndarray) -> Inputs:
@@ -179,7 +184,7 @@ def train_answers(
     chosen = examples.indices(VALIDATION)
     logits = answers(network, examples, chosen)
     labels = {head: known[chosen] for head, known in examples.labels.items()}
-    fitted = calibrate(logits, labels, 0.0)
+    fitted = calibrate(logits, labels, settings.kept_accuracy)
     record |= {
         "steps": progress.step,
         "best_step": progress.best_step,

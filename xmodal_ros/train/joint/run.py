@@ -25,7 +25,8 @@ from xmodal_ros.train.joint.captions import Captions, caption
 from xmodal_ros.train.joint.encoders import Encoders, take
 from xmodal_ros.train.joint.fit import JointTask
 from xmodal_ros.train.joint.model import TEXT, JointSpace
-from xmodal_ros.train.joint.moments import Moments, read_moments, streams_of
+from xmodal_ros.train.joint.moments import Moments
+from xmodal_ros.train.joint.recordings import read_moments, streams_of
 from xmodal_ros.train.joint.settings import JointSettings, MomentSettings
 from xmodal_ros.train.learning import learn, shown
 from xmodal_ros.train.pretrain.files import load_tensors, save_tensors, save_text

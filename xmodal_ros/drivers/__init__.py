@@ -1,0 +1,1 @@
+"""Devices that are read here, without ROS: the cameras behind tactile gels."""
