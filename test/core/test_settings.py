@@ -43,7 +43,7 @@ def test_the_mapping_of_settings_gives_equal_settings():
 def test_naming_streams_replaces_them_and_a_default_stream_keeps_its_other_defaults():
     settings = Settings.from_mapping({"streams": {"lidar": {"topic": "velodyne_points"}}})
     (lidar,) = settings.streams
-    assert (lidar.topic, lidar.modality, lidar.tolerance_s) == ("velodyne_points", "lidar", 0.1)
+    assert (lidar.topic, lidar.modality, lidar.wait) == ("velodyne_points", "lidar", False)
 
 
 def test_the_anchor_is_the_one_named_else_the_first_tactile_stream_else_the_first():

@@ -65,6 +65,31 @@ def test_flush_gives_what_is_still_waiting(timeline, stamps):
     assert line.sync.flush() == []
 
 
+def test_a_stream_that_is_not_waited_for_gives_the_nearest_that_is_there(timeline, stamps):
+    line = timeline({"tactile": {}, "camera": {}, "lidar": {"tolerance_s": 0.2, "wait": False}})
+    line.play(("lidar", 800), ("lidar", 900), ("camera", 990))
+    assert line.push("tactile", 1000) == []
+    assert stamps(line.push("camera", 1020)) == [{"tactile": 1000, "camera": 990, "lidar": 900}]
+    line.play(("tactile", 1016), ("lidar", 1021))
+    assert stamps(line.push("tactile", 1018))[-1]["lidar"] == 1021
+
+
+def test_a_stream_that_is_not_waited_for_is_missing_until_it_comes(timeline):
+    line = timeline({"tactile": {}, "lidar": {"wait": False}})
+    (early,) = line.push("tactile", 1000)
+    assert early.missing == {"lidar": "absent"}
+    (used,) = line.play(("lidar", 1010), ("tactile", 1016))
+    assert used.present == ("tactile", "lidar")
+    (late,) = line.push("tactile", 1100)
+    assert late.missing == {"lidar": "skew"}
+
+
+def test_a_required_stream_that_is_not_waited_for_refuses_the_set(timeline):
+    line = timeline({"tactile": {}, "lidar": {"wait": False, "required": True}})
+    assert line.push("tactile", 1000) == []
+    assert line.health.refused == {("lidar", "absent"): 1}
+
+
 # What a set holds
 
 

@@ -19,7 +19,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image, Imu, PointCloud2
 
-from xmodal_ros.core.settings import StreamSettings, SyncSettings
+from xmodal_ros.core.settings import Settings, StreamSettings, SyncSettings
 from xmodal_ros.ros import doctor
 from xmodal_ros.ros.doctor import Report, StreamReport
 from xmodal_ros.ros.doctor_advice import Seen, advise, advise_transport
@@ -252,6 +252,14 @@ def test_a_camera_that_is_too_slow_and_a_missing_profile_are_told(
     streams = {"tactile_left": {}, "camera": {"tolerance_s": 0.0}}
     report = examined(told("camera", "raise camera.tolerance_s or the sensor's rate"), streams)
     assert "the Fast DDS profile /nowhere.xml is no file" in report.advice[0]
+
+
+def test_a_lidar_that_is_not_waited_for_may_be_late_but_not_too_old() -> None:
+    lidar = next(s for s in Settings().streams if s.name == "lidar")
+    came = {"messages": 9, "bytes": 9, "newest_ns": time.time_ns(), "frame_id": "os_lidar"}
+    assert advise(lidar, SyncSettings(), Seen(rate_hz=10, age_s=0.18, **came), anchor=False) == []
+    [seldom] = advise(lidar, SyncSettings(), Seen(rate_hz=5, age_s=0.18, **came), anchor=False)
+    assert "a message each 0.20 s, 0.18 s after its stamp, is too seldom" in seldom
 
 
 def test_large_messages_and_little_shared_memory_are_told() -> None:

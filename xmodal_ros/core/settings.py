@@ -45,6 +45,11 @@ class StreamSettings:
         low=0.0,
         high=10.0,
     )
+    wait: bool = setting(
+        True,
+        "whether a set waits for a message of this stream that could be nearer; false, for slow "
+        "sensors, takes the nearest one that is there when the others have come",
+    )
     reliability: str = setting(
         "reliable", "QoS reliability of the subscription", choices=["reliable", "best_effort"]
     )
@@ -180,7 +185,11 @@ DEFAULT_STREAMS = (
     StreamSettings(name="tactile_right", modality="tactile", topic="tactile_right/image_raw"),
     # 0.1 s at 400 Hz: with 5 messages, a pause of 12 ms loses some.
     StreamSettings(name="imu", modality="imu", topic="imu/data_raw", depth=40),
-    StreamSettings(name="lidar", modality="lidar", topic="lidar/points", tolerance_s=0.1),
+    # Scans come five to ten times a second, and late: a set would wait for them far longer than
+    # for all the rest.
+    StreamSettings(
+        name="lidar", modality="lidar", topic="lidar/points", tolerance_s=0.3, wait=False
+    ),
 )
 
 GROUPS = {

@@ -3,7 +3,8 @@
 A set leaves as soon as no later message can improve it, which is when every stream it waits for
 has a message at or after the anchor's time; or at the anchor's deadline. Sets leave in the order
 of their anchors. What leaves, and when, follows from the pushed messages and the given times
-alone.
+alone; while all streams are waited for, what is in it does not depend on how their messages
+interleave.
 
 An optional stream that has been silent for `ABSENT_TIMEOUTS` timeouts by the stamps (a stream
 never heard: since the first message of any) is not waited for, so that a dead sensor does not
@@ -87,6 +88,7 @@ class Synchronizer:
             s.name: _Stream(s, windows.get(s.name, Nearest()), settings) for s in streams
         }
         self._all = tuple(self._streams.values())
+        self._waited = tuple(self._streams[s.name] for s in streams if s.wait)
         self._anchor = self._streams[anchor]
         self._timeout_ns = _ns(settings.timeout_s)
         self._patience_ns = ABSENT_TIMEOUTS * self._timeout_ns
@@ -197,7 +199,7 @@ class Synchronizer:
                     self.health.refused[source.name, reasons.OVERFLOW] += 1
 
     def _settled(self, time_ns: int) -> bool:
-        for stream in self._all:
+        for stream in self._waited:
             newest_ns = stream.newest_ns
             if newest_ns is not None and newest_ns >= time_ns:
                 continue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -45,6 +47,9 @@ def ask(
     """
     # With rclpy's own handlers, the context would be gone before the question can be canceled.
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    # Python's own handler could interrupt rclpy between sending a request and noting it.
+    interrupted = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
     node, spinner = rclpy.create_node("ask"), spin.executor()
     spinner.add_node(node)
     client = ActionClient(node, DescribeScene, f"{target}/describe_scene")
@@ -58,18 +63,28 @@ def ask(
 
     try:
         start = "Start it: xmodal describe --set language.path=FOLDER"
-        until(client.server_is_ready, timeout_s, "is not there", start)
+        until(
+            lambda: client.server_is_ready() or interrupted.is_set(),
+            timeout_s,
+            "is not there",
+            start,
+        )
+        if interrupted.is_set():
+            raise KeyboardInterrupt
         fields = {"question": question, "timeout": seconds(round(timeout_s * 1e9))}
         goal = fill(DescribeScene.Goal, fields)
         sent = client.send_goal_async(goal, lambda told: listener(told.feedback.text))
-        try:
-            until(sent.done, timeout_s, "took no question", "See its log")
-            answer = sent.result().get_result_async()
-            until(answer.done, timeout_s + GRACE_S, "gave no answer", "See its log")
-        except KeyboardInterrupt:
-            until(sent.done, GRACE_S, "took no question", "See its log")
-            sent.result().cancel_goal_async()
-            answer = sent.result().get_result_async()
+        until(sent.done, timeout_s, "took no question", "See its log")
+        handle = sent.result()
+        answer = handle.get_result_async()
+        until(
+            lambda: answer.done() or interrupted.is_set(),
+            timeout_s + GRACE_S,
+            "gave no answer",
+            "See its log",
+        )
+        if interrupted.is_set():
+            handle.cancel_goal_async()
             until(answer.done, GRACE_S, "gave no answer", "See its log")
         return answer.result().result
     finally:
@@ -77,3 +92,4 @@ def ask(
         spinner.shutdown()
         node.destroy_node()
         rclpy.shutdown()
+        signal.signal(signal.SIGINT, before)

@@ -160,7 +160,8 @@ class Diagnostics:
                 if what in ADVICE:
                     text += f" ({ADVICE[what]})"
                 found.append(f"{n} {kind}: {text}")
-        if heard and health.delay_ns * 1e-9 > self.settings.sync.timeout_s:
+        late = health.delay_ns * 1e-9 > self.settings.sync.timeout_s
+        if heard and late and source.stream.wait:
             found.append(
                 f"stamps are {health.delay_ns * 1e-9:.2f} s old when they arrive, more than "
                 "sync.timeout_s: set use_sim_time for a recording, synchronize the clocks, "

@@ -51,9 +51,10 @@ def advise(stream: StreamSettings, sync: SyncSettings, seen: Seen, *, anchor: bo
     """
     found = _about_time(stream, sync, seen)
     still = stream.modality in (Modality.CAMERA.value, Modality.LIDAR.value)
-    if still and not anchor and seen.rate_hz and 0.5 / seen.rate_hz > stream.tolerance_s:
+    if still and not anchor and seen.rate_hz and _reach_s(stream, seen) > stream.tolerance_s:
+        late = "" if stream.wait else f", {seen.age_s:.2f} s after its stamp,"
         found.append(
-            f"a message each {1 / seen.rate_hz:.2f} s is too seldom for a tolerance of "
+            f"a message each {1 / seen.rate_hz:.2f} s{late} is too seldom for a tolerance of "
             f"{stream.tolerance_s:g} s: raise {stream.name}.tolerance_s or the sensor's rate"
         )
     if not seen.frame_id:
@@ -64,6 +65,13 @@ def advise(stream: StreamSettings, sync: SyncSettings, seen: Seen, *, anchor: bo
             "config/fastdds.xml in the publisher's process, Fast DDS loses those over 512 KiB"
         )
     return found
+
+
+def _reach_s(stream: StreamSettings, seen: Seen) -> float:
+    """How far an anchor may be from the message that it is matched with."""
+    if stream.wait:
+        return 0.5 / seen.rate_hz
+    return 1 / seen.rate_hz + max(0.0, seen.age_s - stream.offset_s)
 
 
 def _about_time(stream: StreamSettings, sync: SyncSettings, seen: Seen) -> list[str]:
@@ -81,7 +89,7 @@ def _about_time(stream: StreamSettings, sync: SyncSettings, seen: Seen) -> list[
             f"stamps are {-age_s:.2f} s ahead of our clock and are refused: synchronize the "
             "machines' clocks, with chrony for example"
         ]
-    if age_s > sync.timeout_s:
+    if stream.wait and age_s > sync.timeout_s:
         return [
             f"stamps are {age_s:.2f} s old on arrival, more than sync.timeout_s: synchronize the "
             f"machines' clocks, set {stream.name}.offset_s if that is constant, or raise "

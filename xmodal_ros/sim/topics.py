@@ -29,8 +29,9 @@ FRAMES = {
     "lidar": "lidar",
 }
 _COMPRESSED = "sensor_msgs/msg/CompressedImage"
-_REACH = 0.55
-"""How far from a picture any moment may be, in periods of its camera: clocks jitter."""
+_REACH = {True: 0.55, False: 1.1}
+"""How far from a message any moment may be, in its periods, by whether it is waited for: clocks
+jitter."""
 
 
 class Message(NamedTuple):
@@ -148,8 +149,9 @@ def stream_settings(
             streams[stream.name] = {"topic": topic}
         rate_hz = (rates_hz or {}).get(camera if seen else stream.name, math.inf)
         slow = seen or stream.modality == Modality.LIDAR.value
-        if slow and _REACH / rate_hz > stream.tolerance_s:
-            streams[stream.name]["tolerance_s"] = round(_REACH / rate_hz, 3)
+        reach_s = _REACH[stream.wait] / rate_hz
+        if slow and reach_s > stream.tolerance_s:
+            streams[stream.name]["tolerance_s"] = round(reach_s, 3)
     return {"streams": streams}
 
 
