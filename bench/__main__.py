@@ -32,6 +32,7 @@ ROWS = {
     "assess_reaction": "assessing:reaction",
     "assess_limit": "assessing:limit",
     "swap_lost": "swapping:lost",
+    "swap_lost_at_rate": "swapping:lost_at_rate",
     "swap_memory": "swapping:memory",
     "search": "search:search",
     "search_recall": "search:recall",

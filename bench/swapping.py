@@ -1,11 +1,11 @@
-"""Rows `swap_lost`, `swap_memory`: bundles exchanged again and again while the node is at work.
+"""Rows `swap_lost`, `swap_lost_at_rate`, `swap_memory`: bundles exchanged while the node works.
 
-As a process, `python -m bench.swapping PID A B COUNT`, it is all sensors of the node PID, which
-runs bundle A, and exchanges B and A by turns. All streams
-come at once, and again as soon as that is answered, so that the node is never idle and a machine
-that is too slow is not taken for an exchange that loses something. It prints how many were
-answered and how many were not, how long each exchange took, the longest time without an answer,
-and how much memory the node had.
+As a process, `python -m bench.swapping PID A B COUNT RATE_HZ`, it is all sensors of the node PID,
+which runs bundle A, and exchanges B and A by turns. All streams come at once: at a rate of 0 again
+as soon as that is answered, so that the node is never idle and a machine that is too slow is not
+taken for an exchange that loses something; else at that rate, whatever the node does, as sensors
+do. It prints how many were answered and how many were not, how long each exchange took, the
+longest time without an answer, and how much memory the node had.
 """
 
 from __future__ import annotations
@@ -34,6 +34,10 @@ LEAST_ANSWERS = 10
 """Before anything is counted: publishers and subscribers find each other meanwhile."""
 LOST_S = 10.0
 """What is not answered by then is lost."""
+TRY_S = 1.0
+"""The same before the first answer."""
+RATE_HZ = 10.0
+"""Of `swap_lost_at_rate`."""
 
 
 def _bundle() -> Path:
@@ -41,15 +45,15 @@ def _bundle() -> Path:
     return default_bundle().with_name("touch")
 
 
-@lru_cache(maxsize=1)
-def _measured() -> dict[str, Any]:
+@lru_cache
+def _measured(rate_hz: float = 0.0) -> dict[str, Any]:
     """What the process that exchanges found."""
     path = _bundle()
     with tempfile.TemporaryDirectory() as folder:
         other = Path(shutil.copytree(path, Path(folder) / "other"))
         environment = graph()
         node = start(environment, *ours_of(path, Bundle.load(path))["node"])
-        arguments = (str(node.pid), str(path), str(other), str(SWAPS))
+        arguments = (str(node.pid), str(path), str(other), str(SWAPS), str(rate_hz))
         swapping = start(environment, "bench.swapping", *arguments)
         try:
             text, _ = swapping.communicate(timeout=SWAPS * TIMEOUT_S)
@@ -60,12 +64,19 @@ def _measured() -> dict[str, Any]:
 
 
 def lost() -> Row:
-    """Observations that nothing answered."""
-    found = _measured()
+    """Observations that nothing answered, under full load."""
+    return _lost("swap_lost", "as fast as they are answered", _measured())
+
+
+def lost_at_rate() -> Row:
+    """The same where sensors do not wait for answers."""
+    return _lost("swap_lost_at_rate", f"{RATE_HZ:g} times a second", _measured(RATE_HZ))
+
+
+def _lost(name: str, sent: str, found: dict[str, Any]) -> Row:
     return Row(
-        "swap_lost",
-        f"observations without an answer in {SWAPS} exchanges of {_bundle().name}, sent as "
-        "fast as they are answered",
+        name,
+        f"observations without an answer in {SWAPS} exchanges of {_bundle().name}, sent {sent}",
         "the bound",
         "observations",
         found["lost"],
@@ -107,7 +118,7 @@ def memory() -> Row:
 class Swapping:
     """All sensors of a node, and the client that exchanges its bundles."""
 
-    def __init__(self, pid: int, bundles: tuple[Path, Path]) -> None:
+    def __init__(self, pid: int, bundles: tuple[Path, Path], rate_hz: float) -> None:
         import rclpy
 
         from bench.sensors import PUBLISHER_DEPTH, TYPES, message
@@ -128,7 +139,8 @@ class Swapping:
             t: node.create_publisher(TYPES[k], t, PUBLISHER_DEPTH) for t, k in kinds.items()
         }
         self._messages = {topic: message(modality) for topic, modality in kinds.items()}
-        self._waited_for_ns, self._sent_s = 0, 0.0
+        self._period_s, self._due_s = 1 / rate_hz if rate_hz else 0.0, time.monotonic()
+        self._waiting: dict[int, float] = {}  # when a stamp was sent
         self.lost = 0
         self.heard_s: list[float] = []
         """When answers came."""
@@ -140,26 +152,36 @@ class Swapping:
     def _publish(self) -> None:
         """Send what all sensors see now, the anchor last."""
         stamp = self._node.get_clock().now().to_msg()
-        self._waited_for_ns, self._sent_s = self._stamp_ns(stamp), time.monotonic()
+        self._waiting[self._stamp_ns(stamp)] = time.monotonic()
         for topic, publisher in self._publishers.items():
             self._messages[topic].header.stamp = stamp
             publisher.publish(self._messages[topic])
 
     def _hear(self, answer: Any) -> None:
         self.heard_s.append(time.monotonic())
-        if self._stamp_ns(answer.header.stamp) == self._waited_for_ns:
-            self._publish()
+        self._waiting.pop(self._stamp_ns(answer.header.stamp), None)
 
     def until(self, condition: Callable[[], Any]) -> None:
         """Go on until something is true."""
         latest = time.monotonic() + TIMEOUT_S
         while not condition():
-            self._spinner.spin_once(timeout_sec=0.1)
-            if time.monotonic() > self._sent_s + (LOST_S if self.heard_s else 1.0):
-                self.lost += 1
+            left_s = self._due_s - time.monotonic() if self._period_s else 0.1
+            self._spinner.spin_once(timeout_sec=min(max(left_s, 0.0), 0.1))
+            now = time.monotonic()
+            limit_s = LOST_S if self.heard_s else TRY_S
+            late = [stamp for stamp, sent in self._waiting.items() if now > sent + limit_s]
+            self.lost += len(late)
+            for stamp in late:
+                del self._waiting[stamp]
+            if now >= self._due_s if self._period_s else not self._waiting:
                 self._publish()
-            if time.monotonic() > latest:
+                self._due_s = max(self._due_s + self._period_s, now)
+            if now > latest:
                 raise TimeoutError("nothing came")
+
+    def answered(self, before: float) -> None:
+        """Go on until all that was sent before is answered or lost."""
+        self.until(lambda: all(sent > before for sent in self._waiting.values()))
 
     def rest(self) -> None:
         """Go on for a while."""
@@ -186,10 +208,11 @@ class Swapping:
         return 1e3 * float(np.diff(times).max())
 
 
-def main(pid: str, first: str, second: str, count: str) -> None:
+def main(pid: str, first: str, second: str, count: str, rate_hz: str) -> None:
     """Exchange again and again."""
-    swapping = Swapping(int(pid), (Path(first), Path(second)))
+    swapping = Swapping(int(pid), (Path(first), Path(second)), float(rate_hz))
     swapping.until(lambda: len(swapping.heard_s) >= LEAST_ANSWERS)
+    swapping.answered(time.monotonic())
     swapping.rest()
     memory_before_mb, begun = swapping.memory_mb(), time.monotonic()
     answered, lost = len(swapping.heard_s), swapping.lost
@@ -202,6 +225,7 @@ def main(pid: str, first: str, second: str, count: str) -> None:
     ended = time.monotonic()
     swapping.rest()
     memory_mb.append(swapping.memory_mb())
+    swapping.answered(ended)
     found = {
         "answered": len(swapping.heard_s) - answered,
         "lost": swapping.lost - lost,

@@ -24,7 +24,6 @@ pytest.importorskip("rclpy", reason="ROS 2 is not there (`make test` installs it
 import rclpy
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.experimental import EventsExecutor
 from sensor_msgs.msg import Image, Imu
 from std_msgs.msg import Header
 
@@ -107,7 +106,7 @@ class Graph:
         self._context = rclpy.Context()
         rclpy.init(args=[], context=self._context)
         self.peer = rclpy.create_node("peer", context=self._context)
-        self._executors = EventsExecutor(), EventsExecutor(context=self._context)
+        self._executors = spin.executor(), spin.executor(self._context)
         self._executors[1].add_node(self.peer)
         self.nodes: list[PerceptionNode] = []
         self._reports: list[DiagnosticArray] = []

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import rclpy
-from rclpy.action import ActionClient
 from rclpy.signals import SignalHandlerOptions
 
 from xmodal_msgs.action import DescribeScene
@@ -17,6 +16,7 @@ from xmodal_ros.core.errors import UserError
 from xmodal_ros.data.encode import seconds
 from xmodal_ros.ros import spin
 from xmodal_ros.ros.encode import fill
+from xmodal_ros.ros.guard import GuardedClient
 
 GRACE_S = 5.0
 """The node ends an answer at its time limit by itself; this much later it must have."""
@@ -52,7 +52,7 @@ def ask(
     before = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
     node, spinner = rclpy.create_node("ask"), spin.executor()
     spinner.add_node(node)
-    client = ActionClient(node, DescribeScene, f"{target}/describe_scene")
+    client = GuardedClient(node, DescribeScene, f"{target}/describe_scene")
 
     def until(done: Callable[[], bool], limit_s: float, what: str, do: str) -> None:
         end_s = time.monotonic() + limit_s

@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from rclpy.action import ActionClient
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -32,6 +31,7 @@ from xmodal_ros.ros import qos
 from xmodal_ros.ros.alarm import Alarm
 from xmodal_ros.ros.answers import Assessment, Recognized, Unanswered
 from xmodal_ros.ros.encode import fill
+from xmodal_ros.ros.guard import GuardedClient
 from xmodal_ros.ros.question import Question
 
 ALIVE_S = 1.0
@@ -66,7 +66,7 @@ class Perception:
         self._labels: tuple[str, ...] = ()
         self._material: Recognized | None = None
         self._waiting: list[tuple[str, Future]] = []
-        self._assess = ActionClient(
+        self._assess = GuardedClient(
             node, AssessGrasp, f"{name}/assess_grasp", callback_group=self._group
         )
         self._subscriptions = [

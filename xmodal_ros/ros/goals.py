@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rclpy.action import ActionServer, CancelResponse
+from rclpy.action import CancelResponse
 from rclpy.node import Node
+
+from xmodal_ros.ros.guard import GuardedServer
 
 RESULT_KEPT_S = 10
 """A client asks for the result as soon as its goal is accepted. rclpy's 900 s would put every
@@ -43,7 +45,7 @@ class Goals:
             cancel(handle)
             return CancelResponse.ACCEPT
 
-        self._server = ActionServer(
+        self._server = GuardedServer(
             node,
             kind,
             name,

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 from action_msgs.msg import GoalStatus
-from rclpy.action import ActionClient
 from rclpy.callback_groups import CallbackGroup
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
@@ -17,6 +16,7 @@ from rclpy.task import Future
 from xmodal_ros.core.errors import UserError
 from xmodal_ros.ros.alarm import Alarm, limit_clock
 from xmodal_ros.ros.answers import Unanswered
+from xmodal_ros.ros.guard import GuardedClient
 
 LOOK_S = 0.02
 """How often it is looked for the server."""
@@ -44,7 +44,7 @@ class Question:
     def __init__(
         self,
         node: Node,
-        client: ActionClient,
+        client: GuardedClient,
         where: str,
         timeout_s: float,
         goal: Callable[[float], Any],

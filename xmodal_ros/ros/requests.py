@@ -7,7 +7,6 @@ whatever becomes of the node. Any number wait at once: they only look on.
 from __future__ import annotations
 
 import time
-import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -166,20 +165,9 @@ class Requests:
             self.soon(partial(self._take, seen))
 
     def soon(self, call: Callable[[], None]) -> None:
-        """Let the node's thread call; from any thread.
-
-        What it raises goes to the log: a task that raises ends the process of rclpy's
-        `EventsExecutor` without a word (rclpy issue 1641).
-        """
-
-        def guarded() -> None:
-            try:
-                call()
-            except Exception:
-                self._node.get_logger().error(traceback.format_exc())
-
+        """Let the node's thread call; from any thread."""
         if executor := self._node.executor:
-            executor.create_task(guarded)
+            executor.create_task(call)
 
     def _take(self, seen: Seen) -> None:
         for request in tuple(self._waiting):

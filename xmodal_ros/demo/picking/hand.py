@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from rclpy.action import ActionClient
 from rclpy.node import Node
 from rclpy.task import Future
 
@@ -10,6 +9,7 @@ from xmodal_msgs.action import MoveArm
 from xmodal_ros.core.errors import UserError
 from xmodal_ros.ros.client import Perception
 from xmodal_ros.ros.encode import fill
+from xmodal_ros.ros.guard import GuardedClient
 
 
 class ArmError(UserError):
@@ -31,7 +31,7 @@ class Hand:
 
     def __init__(self, node: Node, arm: str, perception: str) -> None:
         self._node, self._where = node, f"{arm}/move_arm"
-        self._arm = ActionClient(node, MoveArm, self._where)
+        self._arm = GuardedClient(node, MoveArm, self._where)
         self.perception = Perception(node, perception)
 
     @property
