@@ -23,6 +23,7 @@ from xmodal_ros.ros import bundle_server, qos, spin
 from xmodal_ros.ros.model import Model
 from xmodal_ros.runtime.bundle import Bundle
 from xmodal_ros.runtime.manifest import HeadCard
+from xmodal_ros.runtime.predictor import Predictor
 from xmodal_ros.runtime.save import save_bundle
 
 Response = LoadBundle.Response
@@ -135,6 +136,40 @@ def test_each_observation_is_answered_by_one_bundle_or_the_other(
     changes = [names[0], *(b for a, b in pairwise(names) if a != b)]
     assert changes == ["tiny", "other", "tiny", "other"]
     graph.until(lambda: not node._replaced)
+
+
+def test_what_comes_faster_than_it_is_answered_meanwhile_is_answered_late(
+    graph, messages, asker, save, tiny_architecture, monkeypatch
+) -> None:
+    node = graph.perception(streams={"tactile_left": {}})
+    finger = Finger(graph, messages)
+    finger.see(1)
+    go_on, busy = threading.Event(), threading.Event()
+
+    def slow(settings: Any) -> Model:
+        assert go_on.wait(60)
+        return Model(settings)
+
+    monkeypatch.setattr(bundle_server, "Model", slow)
+    answer = asker(save("other", tiny_architecture))
+    graph.until(lambda: node._bundles.loading)
+    predict = Predictor.predict
+
+    def late(*given: Any) -> Any:
+        assert busy.wait(60)
+        return predict(*given)
+
+    monkeypatch.setattr(Predictor, "predict", late)
+    times = [10**18 + (100 + k) * STEP_NS for k in range(4)]
+    for time_ns in times:
+        formed = node._session.pipeline.health.formed
+        finger.publish(time_ns)
+        graph.until(lambda formed=formed: node._session.pipeline.health.formed > formed)
+    busy.set()
+    graph.until(lambda: {stamp_ns(a.header.stamp) for a in finger.answers} >= set(times))
+    go_on.set()
+    graph.until(answer.done)
+    assert node._session.pipeline.dropped == 0
 
 
 def test_what_cannot_be_loaded_is_refused_and_the_old_one_answers_on(

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from xmodal_ros.ros import worker as worker_module
 from xmodal_ros.ros.worker import Worker
 
 
@@ -46,6 +47,28 @@ def test_waiting_items_are_replaced_by_the_newest_and_counted(gate) -> None:
 
     assert gate.done == [0, 3]
     assert worker.dropped == 2
+
+
+def test_what_is_to_be_kept_is_not_replaced_but_for_a_bound(gate, monkeypatch) -> None:
+    monkeypatch.setattr(worker_module, "MOST_KEPT", 3)
+    keep = threading.Event()
+    worker = Worker(gate, "test", keep.is_set)
+    worker.submit(0)
+    assert gate.begun()
+    worker.submit(1)
+    keep.set()
+    for item in (2, 3, 4, 5, 6):  # 2 replaces 1, which was not kept; 5 and 6 are too many
+        worker.submit(item)
+    keep.clear()
+    worker.submit(7)
+    for _ in range(4):
+        gate.release()
+        assert gate.begun()
+    gate.release()
+    worker.stop()
+
+    assert gate.done == [0, 2, 3, 4, 7]
+    assert worker.dropped == 3
 
 
 def test_stop_finishes_the_item_at_work_and_leaves_the_one_that_waits(gate) -> None:

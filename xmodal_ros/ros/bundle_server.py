@@ -67,7 +67,8 @@ class BundleServer:
     ) -> None:
         self._node, self._settings, self._check, self._use = node, settings, check, use
         self._soon = soon
-        self._loading = self._closed = False
+        self.loading = self._closed = False
+        """Whether a bundle is being loaded."""
         self._loader = ThreadPoolExecutor(1, "loads bundles")
         self._service = LaterService(node, LoadBundle, "~/load_bundle", self._receive)
 
@@ -84,7 +85,7 @@ class BundleServer:
 
     def _receive(self, request: LoadBundle.Request, answer: Answer) -> None:
         try:
-            if self._loading:
+            if self.loading:
                 raise Busy("another bundle is being loaded", where=request.path, do="Ask again")
             self._check()
         except UserError as error:
@@ -94,12 +95,12 @@ class BundleServer:
         inference = dataclasses.replace(
             settings.inference, bundle=request.path, taught=request.taught
         )
-        self._loading = True
+        self.loading = True
         loaded = self._loader.submit(_load, dataclasses.replace(settings, inference=inference))
         loaded.add_done_callback(lambda done: self._soon(partial(self._loaded, answer, done)))
 
     def _loaded(self, answer: Answer, done: Future[Model]) -> None:
-        self._loading = False
+        self.loading = False
         try:
             model = done.result()
         except UserError as error:

@@ -92,7 +92,12 @@ class PerceptionNode(Lifecycle):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe."""
         self._session = Session(
-            self, self._used(), self._configured(), self._outputs, self._requests.offer
+            self,
+            self._used(),
+            self._configured(),
+            self._outputs,
+            self._requests.offer,
+            lambda: self._bundles.loading,
         )
         self._requests.begin(self._session)
         self.get_logger().info("active")

@@ -1,8 +1,8 @@
 """From messages to published predictions: decode, synchronize, predict, and measure every stage.
 
-Live, sets go to a worker that predicts the newest one. In lock-step, time is the messages' own
-and everything that follows from a message is done before `push` returns, so that a replay gives
-what the offline evaluation gives.
+Live, sets go to a worker that predicts the newest one or, while it is to be patient, all of them.
+In lock-step, time is the messages' own and everything that follows from a message is done before
+`push` returns, so that a replay gives what the offline evaluation gives.
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ class Pipeline:
             in the worker's thread.
         failed: Called with what `predict` or `publish` raised, in the worker's thread.
         refused: Called with a stream's name and why its message could not be decoded.
+        patient: Whether sets that leave now are predicted late rather than not at all.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Pipeline:
         publish: Publish,
         failed: Callable[[Exception], None],
         refused: Callable[[str, DataError], None],
+        patient: Callable[[], bool] = lambda: False,
     ) -> None:
         self.output: OutputSettings = settings.output
         self._settings, self._failed = settings, failed
@@ -100,7 +102,7 @@ class Pipeline:
         self._begin(predictor, publish)
         self.published = self.limited = self.failures = 0
         lock_step = settings.output.lock_step
-        self._worker = None if lock_step else Worker(self._predict, "inference")
+        self._worker = None if lock_step else Worker(self._predict, "inference", patient)
 
     @property
     def health(self) -> Health:

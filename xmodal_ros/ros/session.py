@@ -55,6 +55,7 @@ class Session:
         served: What predicts, and publishes beside it on request.
         outputs: Where predictions go.
         watch: Called with each prediction after it was published, in the thread of inference.
+        patient: Whether sets that leave now are predicted late rather than not at all.
 
     Raises:
         SettingsError: a window does not fit a stream, or a message type its modality.
@@ -67,6 +68,7 @@ class Session:
         served: Served,
         outputs: Outputs,
         watch: Callable[[Seen], None],
+        patient: Callable[[], bool],
     ) -> None:
         self.settings, self.served = settings, served
         self._node, self._outputs, self._clock = node, outputs, node.get_clock()
@@ -79,6 +81,7 @@ class Session:
             partial(self._publish, served),
             self._failed,
             self._refused,
+            patient,
         )
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timer = node.create_timer(POLL_PERIOD_S, self._poll, clock=steady)

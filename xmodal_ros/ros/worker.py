@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+MOST_KEPT = 64
+"""How many may wait while items are kept; beyond, the newest replaces the one before."""
 
 
 class Worker(Generic[T]):
@@ -15,12 +20,15 @@ class Worker(Generic[T]):
     Args:
         work: Called in the worker's thread with one item at a time; handles its own errors.
         name: Name of the thread.
+        keep: Whether an item that is handed over now may not be replaced: for a passing pause
+            that is made up for afterwards.
     """
 
-    def __init__(self, work: Callable[[T], None], name: str) -> None:
-        self._work = work
-        self._waiting: list[T] = []
-        self._after: list[Callable[[], None]] = []
+    def __init__(
+        self, work: Callable[[T], None], name: str, keep: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._work, self._keep = work, keep
+        self._waiting: deque[tuple[Callable[[], None], bool]] = deque()  # may it be replaced?
         self._changed = threading.Condition()
         self._stopping = False
         self.dropped = 0
@@ -29,16 +37,19 @@ class Worker(Generic[T]):
         self._thread.start()
 
     def submit(self, item: T) -> None:
-        """Hand over an item; one that still waits is dropped and counted."""
+        """Hand over an item; one that was handed over before it may be dropped and counted."""
         with self._changed:
-            self.dropped += len(self._waiting)
-            self._waiting = [item]
+            if self._waiting and self._waiting[-1][1]:
+                self._waiting.pop()
+                self.dropped += 1
+            kept = self._keep() and len(self._waiting) < MOST_KEPT
+            self._waiting.append((partial(self._work, item), not kept))
             self._changed.notify()
 
     def after(self, call: Callable[[], None]) -> None:
         """Call in the thread once nothing that was handed over so far is waiting or at work."""
         with self._changed:
-            self._after.append(call)
+            self._waiting.append((call, False))
             self._changed.notify()
 
     def stop(self) -> None:
@@ -51,12 +62,8 @@ class Worker(Generic[T]):
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._after or self._stopping)
+                self._changed.wait_for(lambda: self._waiting or self._stopping)
                 if self._stopping:
                     return
-                items, self._waiting = self._waiting, []
-                calls, self._after = self._after, []
-            for item in items:  # older than the calls, if it is not newer
-                self._work(item)
-            for call in calls:
-                call()
+                call, _ = self._waiting.popleft()
+            call()
