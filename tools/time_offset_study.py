@@ -1,9 +1,10 @@
 """How well `xmodal calibrate-time` finds clock errors that are known, on the simulated cell.
 
-python tools/time_offset_study.py CELL... --together 6 --together 12    a few minutes
+python tools/time_offset_study.py CELL... --seconds 60 --seconds 180    a few minutes
 
-The cell's clocks are drawn anew for each episode; a robot's stay as they are. So the stamps of the
-episodes that are calibrated together are moved to clock errors that are drawn once for them.
+How the data sets are made is told in docs/calibration.md. The cell's clocks are drawn anew for
+each episode; a robot's stay as they are. So the stamps of the episodes that are calibrated
+together are moved to clock errors that are drawn once for them.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from xmodal_ros.core.settings import Settings
 from xmodal_ros.data.recording import Recording
 from xmodal_ros.data.settings_file import load_settings
 from xmodal_ros.data.time_offsets.compare import Motions
-from xmodal_ros.data.time_offsets.estimate import OffsetSettings, estimate
+from xmodal_ros.data.time_offsets.estimate import SHARED_S, OffsetSettings, estimate
 from xmodal_ros.data.time_offsets.motion import read_motion
 from xmodal_ros.progress import progress_bar
 from xmodal_ros.sim.robot import GEL_DAMPING_NS_M, GEL_STIFFNESS_N_M
@@ -34,11 +35,15 @@ GEL_LAG_S = GEL_DAMPING_NS_M[0] / GEL_STIFFNESS_N_M[0]
 GOAL_S = 0.005
 WRIST = "camera_wrist"
 
+Read = tuple[Motions, Mapping[str, int]]
+"""Motion in a recording, and by how much its stamps are late."""
+
 
 def study(
     cells: Annotated[list[Path], typer.Argument(help="Data sets of the simulated cell.")],
-    together: Annotated[
-        list[int], typer.Option(help="Recordings that are calibrated together; repeatable.")
+    seconds: Annotated[
+        list[float],
+        typer.Option(help="Recordings are calibrated together until they last so long, s."),
     ],
     error_s: Annotated[float, typer.Option(help="Standard deviation of a clock's error.")] = 0.03,
     seed: Annotated[int, typer.Option(help="Of the clocks' errors.")] = 0,
@@ -50,20 +55,21 @@ def study(
     for cell in cells:
         settings = _settings(cell)
         places = sorted(cell.glob("episode_*"))
-        read: list[tuple[Motions, Mapping[str, int]]] = []
+        read = list[Read]()
         with progress_bar(console, f"reading {cell.name}", len(places)) as bar:
             for place in places:
                 read.append((read_motion(place, settings), _errors_ns(place)))
                 bar.update(
                     len(read), f"{len(read)}/{len(places)}, {bar.rate(len(read)):.1f} per s"
                 )
-        with progress_bar(console, "calibrating", len(together)) as bar:
-            for done, count in enumerate(together):
-                for start in range(0, len(read) - count + 1, count):
-                    drawn = {s.name: round(1e9 * error_s * rng.normal()) for s in settings.streams}
-                    some = [_moved(*one, drawn) for one in read[start : start + count]]
-                    rows += ({"data": cell.name, **row} for row in measure(some, settings, drawn))
-                bar.update(done + 1, f"{count} recordings together")
+        groups = [(least_s, group) for least_s in seconds for group in _groups(read, least_s)]
+        with progress_bar(console, "calibrating", len(groups)) as bar:
+            for done, (least_s, group) in enumerate(groups, start=1):
+                drawn = {s.name: round(1e9 * error_s * rng.normal()) for s in settings.streams}
+                some = [_moved(*one, drawn) for one in group]
+                about = {"data": cell.name, "least_s": least_s}
+                rows += ({**about, **row} for row in measure(some, settings, drawn))
+                bar.update(done, f"{done}/{len(groups)}")
     found = {"error_s": error_s, "seed": seed, "gel_lag_s": GEL_LAG_S, "rows": rows}
     save_text(results / "calibrate-time.json", json.dumps(found, indent=1) + "\n")
     save_text(results / "calibrate-time.md", page(found))
@@ -104,35 +110,52 @@ def page(found: Mapping[str, Any]) -> str:
         "# calibrate-time",
         "",
         "| data | stream | recordings together | length | calibrations | given | within 5 ms "
-        "| error, median | worst | worst, gel's lag unknown | error at offset 0, median |",
+        "| within ± | error, median | worst | worst, gel's lag unknown |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     known = [row for row in found["rows"] if row["gel_lag_s"]]
     unknown = [row for row in found["rows"] if not row["gel_lag_s"]]
     for key in dict.fromkeys(_key(row) for row in known):
         rows = [row for row in known if _key(row) == key]
+        given = [row for row in rows if row["found_s"] is not None]
         errors = _errors_s(rows)
         others = _errors_s([row for row in unknown if _key(row) == key])
-        data, stream, rate_hz, count = key
-        cells = [data, f"{stream}, {rate_hz:g} Hz", str(count)]
+        covered = errors <= [row["spread_s"] for row in given]
+        data, stream, rate_hz, _ = key
+        counts = sorted({row["recordings"] for row in rows})
+        together = " to ".join(str(count) for count in {counts[0]: 0, counts[-1]: 0})
+        cells = [data, f"{stream}, {rate_hz:g} Hz", together]
         cells.append(f"{np.mean([row['seconds'] for row in rows]):.0f} s")
-        cells += [str(len(rows)), str(len(errors)), str(int((errors <= GOAL_S).sum()))]
-        cells += [_ms(np.median, errors), _ms(np.max, errors), _ms(np.max, others)]
-        cells.append(_ms(np.median, np.abs([row["true_s"] for row in rows])))
+        cells += [str(len(rows)), str(len(given)), str(int((errors <= GOAL_S).sum()))]
+        cells += [str(int(covered.sum())), _ms(np.median, errors), _ms(np.max, errors)]
+        cells.append(_ms(np.max, others))
         lines.append("| " + " | ".join(cells) + " |")
     lines += [
         "",
         "Offsets to the clock of the left gel, in ms, found by `xmodal calibrate-time` in "
-        "episodes of the simulated cell that nothing was chosen on "
-        "(`tools/time_offset_study.py`). Errors "
+        "episodes of the simulated cell (`tools/time_offset_study.py`; how they are made: "
+        "[Calibrating the clocks](../calibration.md)). Errors "
         f"of the clocks are drawn with a deviation of {1e3 * found['error_s']:.0f} ms, once for "
-        "the recordings that are calibrated together. Given are offsets whose spread is at most "
-        f"{1e3 * OffsetSettings().most_spread_s:.0f} ms; the others are refused. The skin of the "
+        "the recordings that are calibrated together. Given are offsets whose spread, ±, is at "
+        f"most {1e3 * OffsetSettings().most_spread_s:.0f} ms; the others are refused. The spread "
+        f"is half of a 90 % interval, and {1e3 * SHARED_S:.0f} ms for what all recordings have in "
+        "common. The skin of the "
         f"gels follows a force {1e3 * found['gel_lag_s']:.1f} ms late, its damping over its "
         "stiffness, which `--gel-lag-s` takes off; without it, offsets between a gel and another "
         "sensor are that much off.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _groups(read: Sequence[Read], least_s: float) -> Iterator[list[Read]]:
+    """Recordings one after the other, as many together as last so long; the rest is left."""
+    group, length_s = list[Read](), 0.0
+    for one in read:
+        group.append(one)
+        length_s += _seconds(one[0])
+        if length_s >= least_s:
+            yield group
+            group, length_s = [], 0.0
 
 
 def _settings(cell: Path) -> Settings:
@@ -166,8 +189,8 @@ def _seconds(motions: Motions) -> float:
     return max(float(m.times_ns[-1] - m.times_ns[0]) for m in motions.values()) / 1e9
 
 
-def _key(row: Mapping[str, Any]) -> tuple[str, str, float, int]:
-    return row["data"], row["stream"], row["rate_hz"], row["recordings"]
+def _key(row: Mapping[str, Any]) -> tuple[str, str, float, float]:
+    return row["data"], row["stream"], row["rate_hz"], row["least_s"]
 
 
 def _errors_s(rows: Sequence[Mapping[str, Any]]) -> np.ndarray:

@@ -5,7 +5,7 @@ import pytest
 
 from xmodal_ros.core.errors import SettingsError
 from xmodal_ros.sim.policy import ACTIVITIES, Script
-from xmodal_ros.sim.skills import PolicySettings
+from xmodal_ros.sim.skills import PolicySettings, Skills
 
 PLAIN = {"explore_share": 0.0, "collision_share": 0.0, "blunder_share": 0.0}
 SURE = {**PLAIN, "aim_error_m": 0.0, "aim_error_rad": 0.0}
@@ -80,6 +80,26 @@ def test_a_held_object_is_given_into_the_persons_hand(make_robot, make_crate):
     on_palm = robot.cell.pose("crate")[:3] - robot.cell.person.hand
     assert np.hypot(*on_palm[:2]) < 0.05
     assert on_palm[2] == pytest.approx(0.03 + 0.012, abs=0.004)
+
+
+@pytest.mark.parametrize("shakes", [1, 3])
+def test_each_shake_draws_its_own_direction_rhythm_and_length(make_robot, make_crate, shakes):
+    skills = Skills(
+        make_robot(make_crate()).cell, PolicySettings(shakes=shakes), np.random.default_rng(0)
+    )
+    middle = skills.hand.goal_position
+    path = np.array([skills.hand.goal_position - middle for _ in skills.shake()])
+    rng, lengths, directions = np.random.default_rng(0), [], []
+    for _ in range(shakes):
+        directions.append(rng.standard_normal(3))
+        rng.uniform(size=2)
+        lengths.append(round(rng.uniform(1.5, 2.5) / 0.005))
+    assert len(path) == sum(lengths)
+    for part, direction in zip(np.split(path, np.cumsum(lengths)[:-1]), directions, strict=True):
+        most = np.abs(part @ direction).max() / np.linalg.norm(direction)
+        assert 0.005 < most < 0.021
+        assert np.linalg.norm(np.cross(part, direction), axis=1).max() < 1e-9
+    assert skills.rng.bit_generator.state == rng.bit_generator.state
 
 
 def test_forces_in_the_wrong_order_are_refused():

@@ -50,6 +50,9 @@ class PolicySettings:
     handover_share: float = setting(
         0.5, "share of held objects that a person, where there is one, takes", low=0.0, high=1.0
     )
+    shakes: int = setting(
+        1, "times that what is lifted is shaken, each in a direction and rhythm", low=1, high=100
+    )
 
     def __post_init__(self) -> None:
         validate(self, "policy")
@@ -118,13 +121,17 @@ class Skills:
         yield from self.hand.hold(0.15)
 
     def shake(self) -> Motion:
-        """Shake to and fro in one direction, up to 20 m/s²."""
-        direction = self.rng.standard_normal(3)
-        direction *= self.rng.uniform(0.006, 0.02) / np.linalg.norm(direction)
-        hertz = self.rng.uniform(2.0, 5.0)
+        """Shake to and fro, up to 20 m/s², each time in a direction and rhythm of its own."""
+        for _ in range(self.settings.shakes):
+            direction = self.rng.standard_normal(3)
+            direction *= self.rng.uniform(0.006, 0.02) / np.linalg.norm(direction)
+            yield from self._swing(direction, self.rng.uniform(2.0, 5.0))
+
+    def _swing(self, to: np.ndarray, hertz: float) -> Motion:
+        """Go to and fro about where the hand is: `to` is the amplitude, metres `(3,)`."""
 
         def offset(t: float) -> np.ndarray:
-            return direction * np.sin(2 * np.pi * hertz * t) * min(1.0, 2 * t)
+            return to * np.sin(2 * np.pi * hertz * t) * min(1.0, 2 * t)
 
         yield from self.hand.wave(offset, self.rng.uniform(1.5, 2.5))
 

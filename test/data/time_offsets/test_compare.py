@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from xmodal_ros.core.types import Modality
 from xmodal_ros.data.time_offsets.compare import compare, peak
@@ -35,3 +36,23 @@ def test_a_peak_is_that_of_the_parabola_through_it() -> None:
     lags = np.arange(-0.05, 0.051, 0.005)
     assert peak(lags, 1 - (lags - 0.0123) ** 2) == pytest.approx(0.0123, abs=1e-9)
     assert peak(lags, lags) == pytest.approx(0.05)
+
+
+def test_what_differs_between_recordings_is_in_the_spread() -> None:
+    rng = np.random.default_rng(0)
+    times_ns = 10**18 + PERIOD_NS * np.arange(1500)
+
+    def recording(late_ns: int) -> dict[str, Motion]:
+        x = ndimage.gaussian_filter1d(rng.normal(size=(len(times_ns), 1)), 1.0, axis=0)
+        return {
+            "one": Motion("one", Modality.TACTILE, times_ns, x),
+            "other": Motion("other", Modality.TACTILE, times_ns + late_ns, x),
+        }
+
+    def spread_s(lates_ms: list[int]) -> float:
+        found = compare([recording(1_000_000 * ms) for ms in lates_ms], "one", "other", 0.3)
+        assert not isinstance(found, str)
+        return float(np.ptp(np.percentile(found.draws_s, (5, 95))))
+
+    assert spread_s([0] * 6) < 0.001
+    assert spread_s([0, 10] * 3) > 0.005

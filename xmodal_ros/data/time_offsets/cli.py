@@ -38,7 +38,10 @@ def calibrate_time_command(
     ] = 0.0,
     most_spread_s: Annotated[
         float, typer.Option(help="An offset that is less certain than this is not given, s.")
-    ] = 0.01,
+    ] = 0.005,
+    firm: Annotated[
+        float, typer.Option(help="Least correlation of a gel, which tells a firm grip.")
+    ] = 0.97,
     settings: Annotated[
         Path | None, typer.Option("--settings", help="YAML file with the settings that differ.")
     ] = None,
@@ -61,7 +64,7 @@ def calibrate_time_command(
     from xmodal_ros.data.time_offsets.estimate import OffsetSettings, estimate
     from xmodal_ros.data.time_offsets.picture import save_picture
 
-    options = OffsetSettings(search_s, gel_lag_s, most_spread_s)
+    options = OffsetSettings(search_s, gel_lag_s, most_spread_s, firm)
     console = Console()
     motions = [_read(console, recording, effective) for recording in recordings]
     with console.status("comparing") as status:

@@ -5,8 +5,9 @@ messages, so that a slow stream is compared without being interpolated. How well
 other is the mutual information of Gaussian variables, -1/2 log det(I - R R') of their canonical
 correlations R (Bach and Jordan 2002, section 4.1): neither axes nor scales nor mounting have to be
 known. It is computed within windows of a few seconds, because distance and grip change what motion
-looks like, and summed up over them: windows without motion say nothing. Drawing windows anew
-(bootstrap) says where the highest sum would be with others.
+looks like, and summed up over them: windows without motion say nothing. Drawing recordings anew,
+and windows in each, says where the highest sum would be with others (bootstrap in two stages,
+Davison and Hinkley 1997, section 3.8: what one grasp brings is in all windows of its recording).
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Comparison:
     information: np.ndarray
     """Nats per sample by window and lag, what chance gives included. Shape: (W, L)."""
     draws_s: np.ndarray
-    """The best lag, by draw of windows. Shape: (DRAWS,)."""
+    """The best lag, by draw of recordings and windows. Shape: (DRAWS,)."""
     pairs: tuple[Pair, ...]
     """Of each recording; their windows are those of `information`, one after the other."""
 
@@ -91,16 +92,25 @@ def compare(
         return f"{rate_hz:.1f} messages per second, at least {LEAST_HZ:.0f} are needed"
     lags_s = np.arange(-np.ceil(search_s / STEP_S), np.ceil(search_s / STEP_S) + 1) * STEP_S
     pairs = [Pair(m[stream], m[reference], float(lags_s[-1])) for m in both]
-    information = np.concatenate([pair.information(lags_s) for pair in pairs])
-    if len(information) < FEWEST:
+    parts = [pair.information(lags_s) for pair in pairs if len(pair.stream)]
+    windows = sum(map(len, parts))
+    if windows < FEWEST:
         least = FEWEST * WINDOW_S
-        return f"{len(information)} windows of {WINDOW_S:.0f} s; record at least {least:.0f} s"
+        return f"{windows} windows of {WINDOW_S:.0f} s; record at least {least:.0f} s"
     if not any(pair.stream.any() for pair in pairs):
         return "nothing moves"
     rng = np.random.default_rng(seed)
-    drawn = rng.integers(len(information), size=(DRAWS, len(information)))
-    draws_s = np.array([peak(lags_s, information[some].sum(axis=0)) for some in drawn])
-    return Comparison(lags_s, information, draws_s, tuple(pairs))
+    draws_s = np.array([peak(lags_s, _drawn(parts, rng)) for _ in range(DRAWS)])
+    return Comparison(lags_s, np.concatenate(parts), draws_s, tuple(pairs))
+
+
+def _drawn(parts: Sequence[np.ndarray], rng: np.random.Generator) -> np.ndarray:
+    """The sum over recordings that are drawn anew, and windows drawn anew in each. Shape: (L,)."""
+    found = np.zeros(parts[0].shape[1])
+    for recording in rng.integers(len(parts), size=len(parts)):
+        windows = parts[recording]
+        found += windows[rng.integers(len(windows), size=len(windows))].sum(axis=0)
+    return found
 
 
 def peak(lags_s: np.ndarray, information: np.ndarray) -> float:
