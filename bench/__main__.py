@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+import traceback
 
 from bench.report import RESULTS, among_earlier, machine, print_table, write
 from bench.row import Row, Skipped
@@ -41,12 +42,18 @@ ROWS = {
 
 
 def measure(name: str) -> Row | Skipped:
-    """Measure one row; its module is imported only now, since some need much."""
+    """Measure one row; its module is imported only now, since some need much.
+
+    One that fails does not take the others with it.
+    """
     module, function = ROWS[name].split(":")
     try:
         row: Row = getattr(importlib.import_module(f"bench.{module}"), function)()
     except BundleError as error:
         return Skipped(name, str(error))
+    except Exception as error:
+        traceback.print_exc()
+        return Skipped(name, f"failed: {error!r}")
     return row
 
 

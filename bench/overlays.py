@@ -18,8 +18,8 @@ REPEATS, CALLS, DRAWINGS = 7, 1000, 20
 def overlays() -> Row:
     """Ask every topic for a subscriber, as after each prediction; and draw them all."""
     import rclpy
-    from rclpy.lifecycle import LifecycleNode
 
+    from xmodal_ros.ros.lifecycle import Lifecycle
     from xmodal_ros.ros.overlays import Overlays
     from xmodal_ros.runtime.focus import Focus
 
@@ -29,7 +29,7 @@ def overlays() -> Row:
             observation = predictor.blank_observation()
             predictor.predict(observation)
             encoded, focus = predictor.encoded, Focus(predictor)
-            node = LifecycleNode("overlays")
+            node = Lifecycle("overlays")
             asked = Overlays(node, predictor)
             ask = repeat(lambda _: asked.wanted(observation, encoded), None, CALLS)
             costs = [1e6 * timed(ask, time.process_time) / CALLS for _ in range(REPEATS)]

@@ -29,8 +29,13 @@ def start(environment: dict[str, str], module: str, *arguments: str) -> subproce
 
 
 def answer(process: subprocess.Popen[str]) -> Any:
-    """What a process printed last, as JSON, once it has ended."""
-    text, _ = process.communicate(timeout=TIMEOUT_S)
+    """What a process printed last, as JSON, once it has ended; killed where it does not."""
+    try:
+        text, _ = process.communicate(timeout=TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()  # or it would take part in all rows that follow
+        process.communicate()
+        raise
     if process.returncode:
         raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
     return json.loads(text.splitlines()[-1])

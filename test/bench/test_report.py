@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from bench.__main__ import ROWS, measure
 from bench.report import among_earlier, page
 from bench.row import Row, Skipped, compare
 
@@ -81,3 +82,11 @@ def test_approximate_time_takes_the_first_fit_within_the_slop():
     for index, ms in [(1, 100), (1, 160), (0, 140), (1, 141), (0, 500), (1, 510)]:
         synchronizer.add(index, Message(ms))
     assert sets == [(140, 160), (500, 510)]
+
+
+def test_a_row_that_fails_does_not_take_the_others_with_it(monkeypatch, capfd) -> None:
+    monkeypatch.setitem(ROWS, "broken", "report:nothing")
+    found = measure("broken")
+    assert isinstance(found, Skipped)
+    assert found.reason.startswith("failed: AttributeError")
+    assert "Traceback" in capfd.readouterr().err
